@@ -1,0 +1,20 @@
+# Compiler-wide choices as interface targets; nothing here sets a global flag except the sanitizers,
+# which every object of a program must share.
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(pass_warnings INTERFACE)
+target_compile_options(pass_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+                       $<$<BOOL:${PASS_WERROR}>:-Werror>)
+
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+if(PASS_SANITIZE)
+  add_compile_options(-fsanitize=${PASS_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${PASS_SANITIZE})
+endif()

@@ -1,0 +1,27 @@
+# Finds LibTorch without its own CMake package, which asks for nvcc in CUDA builds and defines a dummy protobuf target.
+# LIBTORCH is the folder that holds include/ and lib/: a LibTorch archive or site-packages/torch of a pip wheel.
+set(LIBTORCH "$ENV{LIBTORCH}" CACHE PATH "LibTorch: the folder with include/ and lib/ (site-packages/torch of a pip wheel)")
+if(NOT LIBTORCH)
+  find_program(PASS_PYTHON NAMES python3 PATHS ${PROJECT_SOURCE_DIR}/.venv/bin NO_DEFAULT_PATH)
+  if(PASS_PYTHON)
+    execute_process(COMMAND ${PASS_PYTHON} -c "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])"
+                    OUTPUT_VARIABLE LIBTORCH OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  endif()
+endif()
+find_library(LIBTORCH_CPU torch_cpu PATHS ${LIBTORCH}/lib NO_DEFAULT_PATH NO_CACHE)
+find_library(LIBTORCH_C10 c10 PATHS ${LIBTORCH}/lib NO_DEFAULT_PATH NO_CACHE)
+if(NOT LIBTORCH_CPU OR NOT LIBTORCH_C10)
+  message(FATAL_ERROR "LibTorch not found in '${LIBTORCH}'. Run `make build`, which installs it, or pass -DLIBTORCH=PATH.")
+endif()
+find_library(LIBTORCH_CUDA torch_cuda PATHS ${LIBTORCH}/lib NO_DEFAULT_PATH NO_CACHE)
+find_library(LIBTORCH_C10_CUDA c10_cuda PATHS ${LIBTORCH}/lib NO_DEFAULT_PATH NO_CACHE)
+
+add_library(libtorch INTERFACE)
+target_include_directories(libtorch SYSTEM INTERFACE ${LIBTORCH}/include ${LIBTORCH}/include/torch/csrc/api/include)
+set(libtorch_libraries ${LIBTORCH_CPU} ${LIBTORCH_C10})
+if(LIBTORCH_CUDA AND LIBTORCH_C10_CUDA)
+  # Registers the CUDA kernels by being loaded; no symbol of it is named, so the linker must be told to keep it.
+  list(APPEND libtorch_libraries -Wl,--push-state,--no-as-needed ${LIBTORCH_CUDA} ${LIBTORCH_C10_CUDA} -Wl,--pop-state)
+endif()
+target_link_libraries(libtorch INTERFACE ${libtorch_libraries} OpenMP::OpenMP_CXX Threads::Threads)
+message(STATUS "LibTorch: ${LIBTORCH}")

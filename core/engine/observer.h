@@ -1,0 +1,49 @@
+// What the engine tells the outside world about its work; the server turns it into Prometheus series.
+// Calls come from the engine's thread and must be cheap.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "core/engine/token_sink.h"
+#include "core/model/language_model.h"
+
+namespace pass {
+
+enum class ForwardKind : uint8_t { kPlain, kPass, kPrefill, kMixed };
+
+std::string_view ForwardKindName(ForwardKind kind);
+
+// One forward of the whole batch. "mixed": several methods, or decoding beside prefill.
+struct ForwardReport {
+  ForwardKind kind = ForwardKind::kPlain;
+  int sequences = 0;       // sequences that decode in it: the batch
+  int decode_rows = 0;
+  int lookahead_rows = 0;  // of decode_rows
+  int prefill_rows = 0;
+  int emitted_tokens = 0;
+  absl::Duration time;     // forward, draws and commits
+};
+
+struct EngineState {
+  int running = 0;
+  int waiting = 0;
+  KvUsage kv;
+};
+
+class EngineObserver {
+ public:
+  virtual ~EngineObserver() = default;
+
+  virtual void OnAdmitted(const GenerationRequest& /*request*/, absl::Duration /*queue*/) {}
+  virtual void OnForward(const ForwardReport& /*report*/) {}
+  // `since_last`: time since the sequence's previous report (for the first one, since it was received).
+  virtual void OnStep(const StepReport& /*report*/, absl::Duration /*since_last*/, bool /*first*/) {}
+  virtual void OnFinish(const FinishReport& /*report*/) {}
+  // `time`: from the cancel (or deadline) to the return of its pages.
+  virtual void OnCancelFreed(absl::Duration /*time*/) {}
+  virtual void OnState(const EngineState& /*state*/) {}
+};
+
+}  // namespace pass

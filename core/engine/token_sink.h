@@ -1,0 +1,77 @@
+// Where a sequence's tokens go. Implemented by the server's stream reactor and by the tests' recorder.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "core/base/token_id.h"
+#include "core/engine/request.h"
+
+namespace pass {
+
+// Everything since the last report of this sequence. One per validation step; a sequence that ends between two sends what
+// it has with drafted 0.
+struct StepReport {
+  std::vector<TokenId> token_ids;
+  std::string text;        // delta: whole UTF-8 characters; may lag behind token_ids
+  Method method = Method::kPlain;  // kPlain or kPass, never kAuto
+  int drafted = 0;
+  int accepted = 0;
+  int rows = 0;            // rows of this sequence in its forwards, prefill left out
+  int forwards = 0;
+  absl::Duration step_time;  // wall time of these forwards
+};
+
+enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kDeadline, kError };
+
+std::string_view FinishReasonName(FinishReason reason);
+
+struct SpeculationSummary {
+  int64_t validation_steps = 0;
+  int64_t forwards = 0;          // prefill forwards that sample nothing are not counted
+  int64_t drafted = 0;
+  int64_t accepted = 0;
+  std::vector<int64_t> drafted_by_position;   // [i]: validation steps that proposed a draft at position i + 1
+  std::vector<int64_t> accepted_by_position;  // [i]: ... and accepted it
+  // Seconds that plain decoding would have taken / seconds taken; 0: no baseline measured yet in this batch bucket.
+  double estimated_decode_speedup = 0;
+};
+
+struct Timing {
+  absl::Duration queue;        // received to admitted
+  absl::Duration prefill;      // admitted to the end of the forward that holds the last prompt token
+  absl::Duration first_token;  // received to the first report with a token
+  absl::Duration decode;       // end of prefill to the end
+  absl::Duration total;        // received to the end
+};
+
+struct FinishReport {
+  FinishReason reason = FinishReason::kStop;
+  std::string matched_stop_string;  // kStop by a stop string
+  TokenId matched_stop_id = -1;     // kStop by an id
+  absl::Status error;               // kError: what to tell the client
+  int32_t prompt_tokens = 0;
+  int32_t completion_tokens = 0;
+  SpeculationSummary speculation;
+  Timing timing;
+  uint64_t seed = 0;
+};
+
+// Calls come from the engine's thread, must not block and must not call the engine back.
+class TokenSink {
+ public:
+  virtual ~TokenSink() = default;
+
+  virtual void OnStep(const StepReport& report) = 0;
+  // Exactly once, the last call.
+  virtual void OnFinish(const FinishReport& report) = 0;
+  // False while the reader is too far behind: the sequence pauses. Whoever makes it true again wakes the engine.
+  virtual bool Ready() const { return true; }
+};
+
+}  // namespace pass

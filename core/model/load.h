@@ -1,0 +1,46 @@
+// Loads a model behind the seam. Torch-free: the only header of core/model, with language_model.h, that code outside may
+// include.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/language_model.h"
+
+namespace pass {
+
+enum class ComputeType { kBf16, kFp32 };
+
+struct LoadOptions {
+  std::string model_path;      // .gguf file or Hugging Face folder
+  std::string lookahead_path;  // safetensors file of look-ahead tokens; empty: none
+  ComputeType compute_type = ComputeType::kBf16;
+  std::string device = "cpu";  // "cpu", "cuda", "cuda:1"
+  int num_threads = 0;         // torch's intra-op threads; 0: one per core
+  int64_t kv_cache_bytes = int64_t{1} << 30;
+  int32_t context_length = 0;  // 0: the model's own; else at most that
+  int max_batch_rows = 512;    // rows of the largest forward
+};
+
+// Called while weights are read, with a phase name ("weights", "prepack") and a fraction in [0, 1]. Loading thread.
+using LoadProgress = std::function<void(std::string_view phase, double fraction)>;
+
+// A warning of a load that went well, such as look-ahead tokens trained on other weights. One line each.
+struct LoadedModel {
+  std::unique_ptr<LanguageModel> model;
+  std::vector<std::string> warnings;
+};
+
+// Errors: one line that names the file and the cure. The calling thread becomes the model's thread as far as torch's
+// thread settings go; the model itself may then be used by one other thread.
+absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress = nullptr);
+
+// Version of the linked LibTorch, for build_info.
+std::string LibTorchVersion();
+
+}  // namespace pass

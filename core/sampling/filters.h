@@ -1,0 +1,18 @@
+// From a row of logits to the distribution that a token is drawn from.
+#pragma once
+
+#include <span>
+
+#include "absl/status/statusor.h"
+#include "core/sampling/distribution.h"
+#include "core/sampling/sampling_options.h"
+
+namespace pass {
+
+// Order, as documented in the public API: temperature, top_k, top_p, min_p; each filter works on what the one before
+// left, and the rest is renormalised. Ties in a filter are broken by the lowest id. No full sort.
+// `logits`: float32 [vocabulary]. INTERNAL if a logit is NaN or +infinity, or all are -infinity: the model is broken
+// for this sequence, and the caller ends this sequence only.
+absl::StatusOr<Distribution> Filter(std::span<const float> logits, const SamplingOptions& options);
+
+}  // namespace pass

@@ -1,0 +1,25 @@
+// What a model's files say about text: its tokenizer, which tokens end a sequence, and how a chat is written.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/base/token_id.h"
+#include "core/text/chat_template.h"
+#include "core/text/tokenizer.h"
+
+namespace pass {
+
+struct TextModel {
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::vector<TokenId> end_of_sequence_ids;  // ascending
+  ChatTemplate chat_template;
+};
+
+// `path`: a .gguf file (tokenizer.ggml.*) or a Hugging Face folder (tokenizer.json, tokenizer_config.json,
+// generation_config.json). Errors: one line that names file, key and cure. An unknown pre-tokenizer is refused by name.
+absl::StatusOr<TextModel> LoadTextModel(const std::string& path);
+
+}  // namespace pass
