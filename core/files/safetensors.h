@@ -1,0 +1,47 @@
+// A safetensors file: a JSON header and named tensors. https://github.com/huggingface/safetensors#format
+//
+// Everything is checked at Open: header length (at most 100 MB, as in the format's own reader), duplicate
+// keys, known dtypes (F32, F16, BF16), and offsets that cover the data exactly: no overflow, overlap, gap or
+// trailing bytes. Errors are one line that names the file, the tensor, and the cure; INVALID_ARGUMENT, or
+// MappedFile's. Immutable after creation and thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/files/mapped_file.h"
+#include "core/files/tensor_view.h"
+
+namespace pass {
+
+class SafetensorsFile {
+ public:
+  static absl::StatusOr<std::unique_ptr<SafetensorsFile>> Open(const std::string& path);
+
+  const std::string& path() const { return file_->path(); }
+  // The entries of "__metadata__".
+  const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
+  // In the order of their data.
+  std::span<const TensorView> tensors() const { return tensors_; }
+
+ private:
+  explicit SafetensorsFile(std::unique_ptr<MappedFile> file) : file_(std::move(file)) {}
+
+  std::unique_ptr<MappedFile> file_;
+  std::map<std::string, std::string, std::less<>> metadata_;
+  std::vector<TensorView> tensors_;
+};
+
+// Writes a file that SafetensorsFile::Open accepts: the tensors in the given order, each of type F32, F16 or
+// BF16. The file appears whole or not at all (written beside its place, then renamed).
+absl::Status WriteSafetensors(const std::string& path,
+                              const std::map<std::string, std::string, std::less<>>& metadata,
+                              std::span<const TensorView> tensors);
+
+}  // namespace pass
