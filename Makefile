@@ -1,0 +1,36 @@
+# The few commands that a person types. Each target is a script of scripts/, which installs what it needs and
+# does nothing twice. Variables: LIBTORCH=PATH, TORCH_PIP_ARGS=..., MODEL=PATH, LOOKAHEAD=PATH, PYTHON=..., JOBS=N.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo serve test test-fast format lint clean
+export LIBTORCH TORCH_PIP_ARGS MODEL LOOKAHEAD PYTHON JOBS
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 18
+
+deps:  ## install packages, LibTorch and the model
+	@scripts/deps.sh packages libtorch protos model
+
+build: ## build the server and the client in Release mode: build/bin
+	@scripts/build.sh
+
+demo:  ## start a server, stream two completions with and without PaSS, stop it
+	@scripts/demo.sh
+
+serve: ## run the server in the foreground: gRPC on 50051, metrics on 9090
+	@scripts/serve.sh
+
+test:  ## build and run every test
+	@scripts/test.sh
+
+test-fast: ## build and run the tests that need neither LibTorch nor a model
+	@scripts/test_fast.sh
+
+format: ## format all C++ files in place
+	@scripts/format.sh
+
+lint:  ## check the format and run clang-tidy
+	@scripts/lint.sh
+
+clean: ## remove what was built; .venv stays
+	@rm -rf build build-fast build-dev build-tsan

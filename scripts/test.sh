@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds everything, runs ctest and pytest, and sums both up in one line. Fails if any test fails.
+source "$(dirname "$0")/settings.sh"
+scripts/build.sh
+scripts/deps.sh model test
+
+results=$BUILD/results
+rm -rf "$results"
+mkdir -p "$results/gtest"
+failed=0
+GTEST_OUTPUT="xml:$results/gtest/" ctest --test-dir "$BUILD" --output-on-failure --no-tests=error --parallel "$JOBS" \
+  --output-junit "$results/ctest.xml" || failed=1
+
+export PASS_BUILD_DIR=$BUILD PASS_MODEL PASS_LOOKAHEAD
+PASS_MODEL=$(model_path)
+PASS_LOOKAHEAD=$(lookahead_path)
+shopt -s nullglob
+python_tests=(tests/e2e tests/core/text/*_test.py tests/core/model/*_test.py)
+"$VENV/bin/python" -m pytest -q --junitxml "$results/pytest.xml" "${python_tests[@]}" || failed=1
+
+summary=$("$VENV/bin/python" scripts/count_results.py "$results") || failed=1
+say "tests: ${summary:-not all of them ran}"
+exit "$failed"
