@@ -11,11 +11,13 @@
 namespace pass {
 
 // `distribution` must not be empty. Lowest id on ties. A distribution with one token needs no noise.
-TokenId Draw(const Distribution& distribution, const Noise& noise, int32_t position, int32_t base, Purpose purpose);
+TokenId Draw(const Distribution& distribution, const Noise& noise, int32_t position, int32_t base,
+             Purpose purpose);
 
 // The target token of absolute index `position`, drawn from a row of logits, float32 [vocabulary]: the one
 // definition of "the next token", a function of (logits, options, position) and nothing else.
 // Equal to Draw(Filter(logits, options), ..., kTarget); greedy skips the distribution. Errors as Filter.
-absl::StatusOr<TokenId> DrawTarget(std::span<const float> logits, const SamplingOptions& options, int32_t position);
+absl::StatusOr<TokenId> DrawTarget(std::span<const float> logits, const SamplingOptions& options,
+                                   int32_t position);
 
 }  // namespace pass

@@ -1,4 +1,5 @@
-// How a request wants its tokens drawn. Plain data; the models, the acceptance rule and the fake read the same struct.
+// How a request wants its tokens drawn. Plain data; the models, the acceptance rule and the fake read the
+// same struct.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ struct SamplingOptions {
   double top_p = 1.0;        // keep the smallest set whose probability reaches p, in (0, 1]; 1 is off
   double min_p = 0.0;        // drop tokens less likely than min_p times the likeliest, in [0, 1]; 0 is off
   uint64_t seed = 0;
-  uint32_t choice = 0;       // index of the choice, for requests that ask for several
+  uint32_t choice = 0;  // index of the choice, for requests that ask for several
 
   static constexpr double kGreedyBelow = 1e-5;
   static constexpr double kMaxTemperature = 100.0;
