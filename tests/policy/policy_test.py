@@ -1,0 +1,116 @@
+"""Checks the tree against rules.py, and proves on small trees that each rule bites. Standard library only."""
+
+import pathlib
+import sys
+import unittest
+
+import rules
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SKIPPED = {".git", ".venv", "__pycache__", ".pytest_cache", ".cache"}
+
+
+def read_tree(root):
+    tree = {}
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        if SKIPPED.intersection(parts) or parts[0].startswith("build") or not path.is_file():
+            continue
+        try:
+            tree["/".join(parts)] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a binary file: no rule speaks of its text
+    return tree
+
+
+class TheTree(unittest.TestCase):
+    def test_obeys_every_rule(self):
+        tree = read_tree(ROOT)
+        self.assertIn("core/model/language_model.h", tree)
+        violations = rules.check(tree)
+        self.assertFalse(violations, "\n" + "\n".join(violations))
+
+
+def including(header):
+    return f'#pragma once\n#include "{header}"\n'
+
+
+class TheRules(unittest.TestCase):
+    def assert_bites(self, rule, tree):
+        self.assertEqual(len(list(rule(tree))), 1, tree)
+
+    def assert_silent(self, tree):
+        self.assertEqual(rules.check(tree), [], tree)
+
+    def test_arrows_point_one_way(self):
+        against = {
+            "core/base/a.h": "core/sampling/noise.h",
+            "core/sampling/a.h": "core/model/language_model.h",
+            "core/files/a.h": "core/text/tokenizer.h",
+            "core/text/a.cc": "core/sampling/noise.h",
+            "core/model/a.cc": "core/decode/decoder.h",
+            "core/decode/a.cc": "core/engine/engine.h",
+            "core/engine/a.cc": "core/model/load.h",
+            "server/a.cc": "client/client.h",
+            "client/a.cc": "core/base/clock.h",
+            "bench/a.cc": "server/service.h",
+        }
+        for path, header in against.items():
+            self.assert_bites(rules.arrows, {path: including(header)})
+
+    def test_arrows_allow_what_stands_to_the_right(self):
+        along = {
+            "core/text/a.cc": "core/files/gguf.h",
+            "core/model/a.cc": "core/files/gguf.h",
+            "core/decode/a.cc": "core/model/language_model.h",
+            "core/engine/a.cc": "core/text/stream_decoder.h",
+            "server/a.cc": "core/model/load.h",
+            "client/a.cc": "pass/v1/generation.grpc.pb.h",
+        }
+        for path, header in along.items():
+            self.assert_silent({path: including(header)})
+
+    def test_model_is_closed(self):
+        self.assert_bites(rules.model_is_closed, {"tests/server/a.cc": including("core/model/config.h")})
+        self.assert_bites(rules.model_is_closed, {"tests/core/decode/a.cc": including("core/model/read_out.h")})
+        self.assert_silent({"tests/fakes/a.cc": including("core/model/read_out.h")})
+        self.assert_silent({"tests/core/model/a.h": including("core/model/config.h")})
+
+    def test_torch_headers_stay_home(self):
+        for header in ("torch/torch.h", "ATen/ATen.h", "c10/core/Device.h"):
+            self.assert_bites(rules.torch_headers, {"server/a.cc": f"#include <{header}>\n"})
+            self.assert_silent({"core/model/a.cc": f"#include <{header}>\n"})
+
+    def test_core_is_bare(self):
+        for header in ("grpcpp/grpcpp.h", "google/protobuf/message.h", "spdlog/spdlog.h", "prometheus/counter.h"):
+            self.assert_bites(rules.core_is_bare, {"core/engine/a.cc": f"# include <{header}>\n"})
+            self.assert_silent({"server/a.cc": f"#include <{header}>\n"})
+
+    def test_includes_start_at_the_root(self):
+        self.assert_bites(rules.no_parent_includes, {"tests/server/a.cc": including("../server/a.h")})
+
+    def test_files_stay_short(self):
+        self.assert_bites(rules.short_files, {"core/base/a.h": "\n" * 501})
+        self.assert_silent({"core/base/a.h": "\n" * 500, "docs/A.md": "\n" * 900})
+
+    def test_tests_are_built(self):
+        test = {"tests/core/base/a_test.cc": ""}
+        self.assert_bites(rules.every_test_is_built, test)
+        self.assert_bites(rules.every_test_is_built, test | {"tests/core/base/CMakeLists.txt": "# a_test.cc\n"})
+        self.assert_bites(rules.every_test_is_built, test | {"tests/core/base/CMakeLists.txt": "x(SOURCES aa_test.cc)"})
+        self.assert_silent(test | {"tests/core/base/CMakeLists.txt": "pass_test(a_test SOURCES a_test.cc)"})
+        self.assert_silent(test | {"tests/CMakeLists.txt": "pass_test(a_test SOURCES core/base/a_test.cc)"})
+
+    def test_machine_paths_are_found(self):
+        self.assert_bites(rules.no_machine_paths, {"scripts/a.sh": "cd /home/someone/pass\n"})
+        self.assert_bites(rules.no_machine_paths, {"docs/A.md": "see /tmp/x\n"})
+        self.assert_silent({"scripts/a.sh": "#!/usr/bin/env bash\ncd build/tmp/x && ls /usr/bin/python3\n"})
+
+    def test_names_that_say_nothing_are_found(self):
+        for name in ("util", "common", "manager", "helper", "impl"):
+            self.assert_bites(rules.plain_names, {f"core/base/string_{name}.h": ""})
+        self.assert_silent({"core/base/simple.h": ""})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,143 @@
+"""The rules of the tree, as pure functions: file list in, one line per violation out.
+
+A tree is a dict from a path, relative to the repository's root, to the file's text.
+"""
+
+import re
+
+MAX_LINES = 500
+SOURCE = re.compile(r"\.(h|cc)$")
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
+
+# The arrows of docs/ARCHITECTURE.md: what a folder may include, besides itself. A name with a slash at its end is a
+# folder; the others are single headers, because core/model is closed to everyone but its own tests.
+SEAM = ["core/model/language_model.h"]
+BASE = ["core/base/"]
+SAMPLING = ["core/sampling/"] + BASE
+TEXT = ["core/text/", "core/files/"] + BASE
+ENGINE = ["core/engine/", "core/decode/"] + TEXT + SEAM + SAMPLING
+MODEL = ["core/model/load.h"] + SEAM
+ARROWS = {
+    "core/base": [],
+    "core/sampling": BASE,
+    "core/files": BASE,
+    "core/text": ["core/files/"] + BASE,
+    "core/model": ["core/files/"] + SAMPLING,
+    "core/decode": SEAM + SAMPLING,
+    "core/engine": ["core/decode/"] + TEXT + SEAM + SAMPLING,
+    "core/train": ENGINE + ["core/model/"],
+    "server": ENGINE + MODEL + ["pass/v1/"],
+    "client": ["pass/v1/"],
+    "bench": ["client/"] + ENGINE + MODEL + ["pass/v1/"],
+}
+OUR_ROOTS = ("core/", "server/", "client/", "bench/", "tests/", "proto/", "pass/v1/")
+
+TORCH = re.compile(r"^(torch|ATen|c10)/")
+TORCH_HOMES = ("core/model/", "core/train/", "tests/core/model/", "tests/core/train/")
+NOT_IN_CORE = re.compile(r"^(grpc|grpcpp|google/(protobuf|rpc)|spdlog|prometheus|pass/v1)/")
+# The fake model reads rows as the real one does, from the same torch-free header.
+SHARED_WITH_FAKES = "core/model/read_out.h"
+
+BANNED_NAMES = {"util", "utils", "common", "manager", "helper", "helpers", "impl"}
+MACHINE_PATH = re.compile(r"(?<![\w.~}$)/-])/(home|root|work|tmp|Users|opt|mnt|farm)/\w")
+TEXT_FILE = re.compile(r"(\.(h|cc|cmake|md|py|sh|txt|json|proto|ya?ml)|(^|/)(Makefile|Dockerfile|run))$")
+
+
+def includes(tree):
+    for path, text in tree.items():
+        if SOURCE.search(path):
+            for header in INCLUDE.findall(text):
+                yield path, header
+
+
+def _folder(path):
+    return next((folder for folder in ARROWS if path.startswith(folder + "/")), None)
+
+
+def arrows(tree):
+    """Each folder includes only what stands to its right."""
+    for path, header in includes(tree):
+        folder = _folder(path)
+        if folder is None or not header.startswith(OUR_ROOTS):
+            continue
+        allowed = ARROWS[folder] + [folder + "/"]
+        if not any(header == name or (name.endswith("/") and header.startswith(name)) for name in allowed):
+            yield f"{path}: {folder} must not include {header}"
+
+
+def model_is_closed(tree):
+    """Outside core/model only language_model.h and load.h are seen; tests and training are named exceptions."""
+    for path, header in includes(tree):
+        if not header.startswith("core/model/") or header in MODEL or path.startswith(TORCH_HOMES):
+            continue
+        if header == SHARED_WITH_FAKES and path.startswith("tests/fakes/"):
+            continue
+        yield f"{path}: {header} is private to core/model"
+
+
+def torch_headers(tree):
+    """Torch's headers bring their own protobuf, fmt and LOG macros: they stay in the folders made for them."""
+    for path, header in includes(tree):
+        if TORCH.match(header) and not path.startswith(TORCH_HOMES):
+            yield f"{path}: torch header {header}"
+
+
+def core_is_bare(tree):
+    """core knows no gRPC, Protobuf, spdlog or Prometheus."""
+    for path, header in includes(tree):
+        if path.startswith("core/") and NOT_IN_CORE.match(header):
+            yield f"{path}: {header} inside core"
+
+
+def no_parent_includes(tree):
+    """An include line is the path of the file from the root."""
+    for path, header in includes(tree):
+        if ".." in header.split("/"):
+            yield f"{path}: include from the root, not {header}"
+
+
+def short_files(tree):
+    for path, text in tree.items():
+        lines = text.count("\n")
+        if (SOURCE.search(path) or path.endswith(".py")) and lines > MAX_LINES:
+            yield f"{path}: {lines} lines, at most {MAX_LINES}"
+
+
+def every_test_is_built(tree):
+    """Each *_test.cc stands in the CMakeLists.txt of its own folder, or of one above it."""
+    for path in tree:
+        if not (path.startswith("tests/") and path.endswith("_test.cc")):
+            continue
+        parts = path.split("/")
+        named = False
+        for depth in range(1, len(parts)):
+            lists = "/".join(parts[:depth] + ["CMakeLists.txt"])
+            name = "/".join(parts[depth:])
+            words = re.sub(r"#.*", "", tree.get(lists, "")).replace("(", " ").replace(")", " ").split()
+            named = named or name in words
+        if not named:
+            yield f"{path}: in no CMakeLists.txt, so it never runs"
+
+
+def no_machine_paths(tree):
+    for path, text in tree.items():
+        if path.startswith("tests/policy/") or not TEXT_FILE.search(path):
+            continue
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line.startswith("#!") and MACHINE_PATH.search(line):
+                yield f"{path}:{number}: a path of one machine"
+
+
+def plain_names(tree):
+    for path in tree:
+        words = re.split(r"[/_.\-]", path)
+        for word in sorted(BANNED_NAMES.intersection(words)):
+            yield f"{path}: '{word}' says nothing about what the file holds"
+
+
+RULES = [arrows, model_is_closed, torch_headers, core_is_bare, no_parent_includes, short_files, every_test_is_built,
+         no_machine_paths, plain_names]
+
+
+def check(tree):
+    return [violation for rule in RULES for violation in rule(tree)]
