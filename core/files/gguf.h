@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -52,8 +53,11 @@ struct GgufValue {
 class GgufFile {
  public:
   static absl::StatusOr<std::unique_ptr<GgufFile>> Open(const std::string& path);
+  // The same from memory; `bytes` is borrowed for the object's life, `path` is what errors name.
+  static absl::StatusOr<std::unique_ptr<GgufFile>> FromBytes(std::string path,
+                                                             std::span<const std::byte> bytes);
 
-  const std::string& path() const { return file_->path(); }
+  const std::string& path() const { return path_; }
   uint32_t version() const { return version_; }
 
   // Typed look-ups. nullopt: no such key. INVALID_ARGUMENT, naming file and key: the key holds another type.
@@ -72,9 +76,13 @@ class GgufFile {
   std::span<const TensorView> tensors() const { return tensors_; }
 
  private:
-  explicit GgufFile(std::unique_ptr<MappedFile> file) : file_(std::move(file)) {}
+  explicit GgufFile(std::string path) : path_(std::move(path)) {}
 
-  std::unique_ptr<MappedFile> file_;
+  const GgufValue* Find(std::string_view key) const;
+  absl::Status WrongType(std::string_view key, std::string_view wanted) const;
+
+  std::string path_;
+  std::unique_ptr<MappedFile> file_;  // null after FromBytes
   uint32_t version_ = 0;
   std::map<std::string, GgufValue, std::less<>> metadata_;
   std::vector<TensorView> tensors_;

@@ -6,11 +6,13 @@
 // MappedFile's. Immutable after creation and thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,17 +25,21 @@ namespace pass {
 class SafetensorsFile {
  public:
   static absl::StatusOr<std::unique_ptr<SafetensorsFile>> Open(const std::string& path);
+  // The same from memory; `bytes` is borrowed for the object's life, `path` is what errors name.
+  static absl::StatusOr<std::unique_ptr<SafetensorsFile>> FromBytes(std::string path,
+                                                                    std::span<const std::byte> bytes);
 
-  const std::string& path() const { return file_->path(); }
+  const std::string& path() const { return path_; }
   // The entries of "__metadata__".
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
   // In the order of their data.
   std::span<const TensorView> tensors() const { return tensors_; }
 
  private:
-  explicit SafetensorsFile(std::unique_ptr<MappedFile> file) : file_(std::move(file)) {}
+  explicit SafetensorsFile(std::string path) : path_(std::move(path)) {}
 
-  std::unique_ptr<MappedFile> file_;
+  std::string path_;
+  std::unique_ptr<MappedFile> file_;  // null after FromBytes
   std::map<std::string, std::string, std::less<>> metadata_;
   std::vector<TensorView> tensors_;
 };
