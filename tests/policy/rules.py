@@ -39,7 +39,7 @@ NOT_IN_CORE = re.compile(r"^(grpc|grpcpp|google/(protobuf|rpc)|spdlog|prometheus
 SHARED_WITH_FAKES = "core/model/read_out.h"
 
 BANNED_NAMES = {"util", "utils", "common", "manager", "helper", "helpers", "impl"}
-MACHINE_PATH = re.compile(r"(?<![\w.~}$)/-])/(home|root|work|tmp|Users|opt|mnt|farm)/\w")
+MACHINE_PATH = re.compile(r"(?<![\w.~}$)/-])/(home|root|work|tmp|Users|farm)/\w")
 TEXT_FILE = re.compile(r"(\.(h|cc|cmake|md|py|sh|txt|json|proto|ya?ml)|(^|/)(Makefile|Dockerfile|run))$")
 
 
