@@ -1,12 +1,15 @@
-// A decoder is a state machine of one sequence: it plans the rows of its part of the next forward and absorbs their
-// results. It never calls the model, so that the engine can merge the rows of many sequences into one forward.
+// A decoder is a state machine of one sequence: it plans the rows of its part of the next forward and absorbs
+// their results. It never calls the model, so that the engine can merge the rows of many sequences into one
+// forward.
 //
 // Owner: the engine's sequence. Thread: the engine's.
 //
 // Invariants
-//  1. Before and after each Plan/Absorb pair the frontier is: `position` committed tokens, and one newest token which
+//  1. Before and after each Plan/Absorb pair the frontier is: `position` committed tokens, and one newest
+//  token which
 //     stands at index `position` and is not committed.
-//  2. After Absorb, the caller commits the rows named in `commit`, and the newest token is the last emitted one:
+//  2. After Absorb, the caller commits the rows named in `commit`, and the newest token is the last emitted
+//  one:
 //     commit.size() == emitted.size().
 #pragma once
 
@@ -28,8 +31,9 @@ struct Frontier {
 struct Absorbed {
   std::vector<TokenId> emitted;  // in order; at least one
   std::vector<int> commit;       // indices into the planned rows
-  bool validation_step = false;  // false: a draft forward of `pass`, whose message follows with the validation
-  int drafted = 0;               // of this validation step
+  bool validation_step =
+      false;        // false: a draft forward of `pass`, whose message follows with the validation
+  int drafted = 0;  // of this validation step
   int accepted = 0;
 };
 
