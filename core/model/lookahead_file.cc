@@ -1,0 +1,187 @@
+#include "core/model/lookahead_file.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/status_macros.h"
+#include "core/files/dequantize.h"
+#include "core/files/printable.h"
+#include "core/files/safetensors.h"
+
+namespace pass {
+namespace {
+
+constexpr const char kFormat[] = "pass-lookahead";
+constexpr const char kVersion[] = "1";
+constexpr const char kEmbeddings[] = "lookahead.embeddings";
+constexpr int64_t kMaxLookahead = 64;  // far more than pays
+
+using Metadata = std::map<std::string, std::string, std::less<>>;
+
+struct NumberField {
+  const char* key;
+  int64_t LookaheadFacts::*member;
+};
+struct TextField {
+  const char* key;
+  std::string LookaheadFacts::*member;
+};
+
+// What must be the model's own.
+constexpr NumberField kShapeFields[] = {{"width", &LookaheadFacts::width},
+                                        {"layers", &LookaheadFacts::layers},
+                                        {"heads", &LookaheadFacts::heads},
+                                        {"kv_heads", &LookaheadFacts::kv_heads},
+                                        {"vocabulary", &LookaheadFacts::vocabulary}};
+constexpr NumberField kLookaheadField = {"num_lookahead", &LookaheadFacts::num_lookahead};
+constexpr TextField kTextFields[] = {{"architecture", &LookaheadFacts::architecture},
+                                     {"base_fingerprint", &LookaheadFacts::base_fingerprint},
+                                     {"base_model", &LookaheadFacts::base_model},
+                                     {"recipe", &LookaheadFacts::recipe}};
+
+absl::Status Error(const std::string& path, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", what));
+}
+
+absl::StatusOr<std::string> ReadText(const SafetensorsFile& file, const char* key) {
+  const auto entry = file.metadata().find(key);
+  if (entry != file.metadata().end()) return entry->second;
+  return Error(file.path(), absl::StrCat("metadata ", key, " is missing; name a look-ahead file"));
+}
+
+absl::StatusOr<int64_t> ReadNumber(const SafetensorsFile& file, const char* key) {
+  PASS_ASSIGN_OR_RETURN(const std::string text, ReadText(file, key));
+  int64_t value = 0;
+  if (absl::SimpleAtoi(text, &value) && value > 0) return value;
+  return Error(file.path(), absl::StrCat("metadata ", key, " is ", Printable(text),
+                                         ", not a positive number; write the file again"));
+}
+
+absl::StatusOr<LookaheadFacts> ReadFacts(const SafetensorsFile& file) {
+  PASS_ASSIGN_OR_RETURN(const std::string format, ReadText(file, "format"));
+  if (format != kFormat) {
+    return Error(file.path(), absl::StrCat("metadata format is ", Printable(format), ", not '", kFormat,
+                                           "'; name a look-ahead file"));
+  }
+  PASS_ASSIGN_OR_RETURN(const std::string version, ReadText(file, "version"));
+  if (version != kVersion) {
+    return Error(file.path(),
+                 absl::StrCat("metadata version is ", Printable(version), ", this program reads '", kVersion,
+                              "'; use a program of the file's version"));
+  }
+  LookaheadFacts facts;
+  for (const NumberField& field : kShapeFields) {
+    PASS_ASSIGN_OR_RETURN(facts.*field.member, ReadNumber(file, field.key));
+  }
+  PASS_ASSIGN_OR_RETURN(facts.num_lookahead, ReadNumber(file, kLookaheadField.key));
+  for (const TextField& field : kTextFields) {
+    PASS_ASSIGN_OR_RETURN(facts.*field.member, ReadText(file, field.key));
+  }
+  if (facts.num_lookahead > kMaxLookahead) {
+    return Error(file.path(), absl::StrCat("metadata num_lookahead is ", facts.num_lookahead, ", at most ",
+                                           kMaxLookahead, " is read; write the file again"));
+  }
+  return facts;
+}
+
+absl::Status CheckFits(const std::string& path, const LookaheadFacts& facts, const LlamaConfig& config) {
+  const LookaheadFacts model = FactsOf(config);
+  const char* cure = "; use look-ahead tokens learned on this model";
+  if (facts.architecture != model.architecture) {
+    return Error(path, absl::StrCat("architecture is ", Printable(facts.architecture), ", the model's is '",
+                                    model.architecture, "'", cure));
+  }
+  for (const NumberField& field : kShapeFields) {
+    if (facts.*field.member != model.*field.member) {
+      return Error(path, absl::StrCat(field.key, " is ", facts.*field.member, ", the model's is ",
+                                      model.*field.member, cure));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<float>> ReadEmbeddings(const SafetensorsFile& file, const LookaheadFacts& facts) {
+  const TensorView* embeddings = nullptr;
+  for (const TensorView& tensor : file.tensors()) {
+    if (tensor.name != kEmbeddings) {
+      return Error(file.path(),
+                   absl::StrCat("tensor ", Printable(tensor.name),
+                                " is unknown to this program; use a program of the file's version"));
+    }
+    embeddings = &tensor;
+  }
+  if (embeddings == nullptr) {
+    return Error(file.path(), absl::StrCat("tensor '", kEmbeddings, "' is missing; name a look-ahead file"));
+  }
+  if (embeddings->type != TensorType::kF32) {
+    return Error(file.path(), absl::StrCat("tensor '", kEmbeddings, "' is of dtype ",
+                                           std::string(TensorTypeName(embeddings->type)),
+                                           ", not F32; write the file again"));
+  }
+  if (embeddings->shape != std::vector<int64_t>{facts.num_lookahead, facts.width}) {
+    return Error(file.path(),
+                 absl::StrCat("tensor '", kEmbeddings, "' has shape [",
+                              absl::StrJoin(embeddings->shape, ", "), "], its metadata says [",
+                              facts.num_lookahead, ", ", facts.width, "]; write the file again"));
+  }
+  std::vector<float> values(static_cast<size_t>(facts.num_lookahead * facts.width));
+  Dequantize(embeddings->type, embeddings->data, values);
+  if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
+    return Error(file.path(),
+                 absl::StrCat("tensor '", kEmbeddings,
+                              "' holds infinite values or NaNs; learn or download the tokens again"));
+  }
+  return values;
+}
+
+}  // namespace
+
+LookaheadFacts FactsOf(const LlamaConfig& config) {
+  LookaheadFacts facts;
+  facts.width = config.width;
+  facts.layers = config.num_layers;
+  facts.heads = config.num_heads;
+  facts.kv_heads = config.num_kv_heads;
+  facts.vocabulary = config.vocab_size;
+  return facts;
+}
+
+absl::StatusOr<LoadedLookahead> ReadLookaheadFile(const std::string& path, const LlamaConfig& config,
+                                                  std::string_view fingerprint) {
+  PASS_ASSIGN_OR_RETURN(const std::unique_ptr<SafetensorsFile> file, SafetensorsFile::Open(path));
+  LoadedLookahead loaded;
+  LookaheadFacts& facts = loaded.tokens.facts;
+  PASS_ASSIGN_OR_RETURN(facts, ReadFacts(*file));
+  PASS_RETURN_IF_ERROR(CheckFits(path, facts, config));
+  PASS_ASSIGN_OR_RETURN(loaded.tokens.embeddings, ReadEmbeddings(*file, facts));
+  if (facts.base_fingerprint != fingerprint) {
+    loaded.warning =
+        absl::StrCat(path, ": learned on other weights (", Printable(facts.base_model), ", fingerprint ",
+                     Printable(facts.base_fingerprint), ", the model's is '", std::string(fingerprint),
+                     "'); the output is the same, fewer drafts may be accepted");
+  }
+  return loaded;
+}
+
+absl::Status WriteLookaheadFile(const std::string& path, const LookaheadTokens& tokens) {
+  const LookaheadFacts& facts = tokens.facts;
+  Metadata metadata = {{"format", kFormat}, {"version", kVersion}};
+  for (const NumberField& field : kShapeFields) metadata[field.key] = absl::StrCat(facts.*field.member);
+  metadata[kLookaheadField.key] = absl::StrCat(facts.num_lookahead);
+  for (const TextField& field : kTextFields) metadata[field.key] = facts.*field.member;
+  const TensorView view{.name = kEmbeddings,
+                        .type = TensorType::kF32,
+                        .shape = {facts.num_lookahead, facts.width},
+                        .data = std::as_bytes(std::span(tokens.embeddings))};
+  return WriteSafetensors(path, metadata, std::span(&view, 1));
+}
+
+}  // namespace pass
