@@ -19,7 +19,8 @@ struct TextModel {
 };
 
 // `path`: a .gguf file (tokenizer.ggml.*) or a Hugging Face folder (tokenizer.json, tokenizer_config.json,
-// generation_config.json). Errors: one line that names file, key and cure. An unknown pre-tokenizer is refused by name.
+// generation_config.json). Errors: one line that names file, key and cure. An unknown pre-tokenizer is
+// refused by name.
 absl::StatusOr<TextModel> LoadTextModel(const std::string& path);
 
 }  // namespace pass
