@@ -1,0 +1,52 @@
+// Writes a stream's text so that accepted drafts can be told from the model's own draws, token by token:
+// highlighted in two alternating shades with colours, else each in [brackets].
+//
+// A message of method `pass` holds [the draft forward's own token, accepted drafts, the last draw]; the first
+// and the last are plain. A message that the server merged from several validation steps (more than two
+// forwards) says no more which tokens were drafts, and is shown plain.
+//
+// The text of a token is asked of the server once (Detokenize). Where tokens share a character, they are
+// painted together.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "client/pass_client.h"
+
+namespace pass {
+
+class RunPainter {
+ public:
+  // Both pointers are borrowed.
+  RunPainter(const PassClient* client, bool color, std::ostream* out);
+
+  void Paint(const v1::GenerateResponse& message);
+
+ private:
+  struct Piece {
+    int32_t token_id = 0;
+    std::string text;
+    bool accepted = false;
+  };
+
+  std::string TextOf(const std::vector<int32_t>& token_ids) const;
+  void PaintText(std::string_view delta);
+  // Makes one piece of the first ones whose joint text starts `delta`; false when there are none.
+  bool JoinFront(std::string_view delta);
+  void Write(std::string_view text, bool accepted);
+
+  const PassClient* client_;
+  const bool color_;
+  std::ostream* out_;
+  std::unordered_map<int32_t, std::string> texts_;
+  std::deque<Piece> pending_;  // tokens whose text has not arrived in full
+  bool dark_shade_ = false;
+};
+
+}  // namespace pass
