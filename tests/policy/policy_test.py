@@ -111,6 +111,13 @@ class TheRules(unittest.TestCase):
             self.assert_bites(rules.plain_names, {f"core/base/string_{name}.h": ""})
         self.assert_silent({"core/base/simple.h": ""})
 
+    def test_flags_and_metrics_are_documented(self):
+        flag = {"server/config.cc": 'flags.Add("max-queue", &config->max_queue, "");'}
+        metric = {"server/metric_series.cc": 'AddGauge(*registry, "requests_running", "")'}
+        self.assert_bites(rules.documented, flag)
+        self.assert_bites(rules.documented, metric)
+        self.assert_silent(flag | metric | {"docs/OPERATIONS.md": "`--max-queue` `pass_requests_running`"})
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -135,8 +135,19 @@ def plain_names(tree):
             yield f"{path}: '{word}' says nothing about what the file holds"
 
 
+def documented(tree):
+    """Every flag and every metric of the server stands in docs/OPERATIONS.md."""
+    page = tree.get("docs/OPERATIONS.md", "")
+    for flag in re.findall(r'\.Add\("([a-z-]+)"', tree.get("server/config.cc", "")):
+        if f"`--{flag}`" not in page:
+            yield f"server/config.cc: --{flag} is not in docs/OPERATIONS.md"
+    for metric in re.findall(r'\w+\(\s*\*registry,\s*"([a-z_]+)"', tree.get("server/metric_series.cc", "")):
+        if f"`pass_{metric}`" not in page:
+            yield f"server/metric_series.cc: pass_{metric} is not in docs/OPERATIONS.md"
+
+
 RULES = [arrows, model_is_closed, torch_headers, core_is_bare, no_parent_includes, short_files, every_test_is_built,
-         no_machine_paths, plain_names]
+         no_machine_paths, plain_names, documented]
 
 
 def check(tree):
