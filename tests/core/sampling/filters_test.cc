@@ -61,8 +61,7 @@ TEST(Filter, KeepsTheKLikeliestAndTheLowestIdsOnTies) {
 }
 
 TEST(Filter, KeepsTheSmallestSetThatReachesTopPAndTheLowestIdsOnTies) {
-  EXPECT_THAT(Filtered({1, 6, 1, 2}, {.top_p = 0.6}).ids,
-              ElementsAre(1, 3));  // rounding: 0.6 may not quite reach 0.6
+  EXPECT_THAT(Filtered({3, 3, 3, 3}, {.top_p = 0.5}).ids, ElementsAre(0, 1));  // reached exactly
   EXPECT_THAT(Filtered({1, 6, 1, 2}, {.top_p = 0.59}).ids, ElementsAre(1));
   EXPECT_THAT(Filtered({1, 6, 1, 2}, {.top_p = 0.61}).ids, ElementsAre(1, 3));
   EXPECT_THAT(Filtered({1, 6, 1, 2}, {.top_p = 0.85}).ids, ElementsAre(0, 1, 3));
