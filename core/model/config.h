@@ -25,7 +25,7 @@ struct LlamaConfig {
   int32_t context_length = 0;  // positions
   double rms_epsilon = 1e-5;
   double rope_theta = 10000.0;
-  std::optional<Llama3RopeScaling> rope_scaling;
+  std::optional<Llama3RopeScaling> rope_scaling = std::nullopt;
   bool tied_embeddings = false;  // lm_head is the embedding table
 };
 

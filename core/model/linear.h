@@ -1,0 +1,38 @@
+// y = x W^T, row-invariant on the CPU.
+//
+// On the CPU the weight is reordered once for oneDNN, and products run in slices of 2 to 64 rows, for which oneDNN gives
+// each row the same bits whatever the number of rows (measured, and proven by a test for every shape that is loaded).
+// On other devices this is at::linear. Immutable; any number of threads may call it, the model uses one.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace pass {
+
+class Linear {
+ public:
+  Linear() = default;
+  // `weight`: [out, in], bf16 or fp32, on its device.
+  explicit Linear(at::Tensor weight);
+
+  // x: [rows, in] contiguous, rows >= 2. Returns [rows, out].
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  int64_t out_features() const { return out_features_; }
+
+  // The formulation by ATen, on the plain weight: test oracle and path of other devices.
+  static at::Tensor Aten(const at::Tensor& x, const at::Tensor& weight);
+
+ private:
+  at::Tensor weight_;  // reordered if prepacked_
+  int64_t out_features_ = 0;
+  bool prepacked_ = false;
+};
+
+// Whether oneDNN multiplies bf16 natively on this CPU (AVX-512).
+bool CpuHasBf16();
+
+// x with a second row of zeros if it has one row.
+at::Tensor AtLeastTwoRows(const at::Tensor& x);
+
+}  // namespace pass

@@ -1,0 +1,218 @@
+#include "core/model/llama.h"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/ops/kernels.h"
+#include "core/model/read_out.h"
+#include "core/model/rope.h"
+
+namespace pass {
+namespace {
+
+absl::Status Broken(int row, std::string_view what) {
+  return absl::InternalError(absl::StrCat("row ", row, " of a forward: ", std::string(what)));
+}
+
+void WidenToFloat(const at::Tensor& in, float* out) {
+  if (in.scalar_type() == at::kBFloat16) {
+    kernels::ForThisCpu<kernels::Bf16>().widen(static_cast<const kernels::Bf16*>(in.data_ptr()), out, in.numel());
+  } else {
+    kernels::ForThisCpu<float>().widen(in.data_ptr<float>(), out, in.numel());
+  }
+}
+
+}  // namespace
+
+Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, at::Tensor lookahead, KvCache cache,
+             int max_batch_rows, int num_threads)
+    : config_(config),
+      shape_{config.num_heads, config.num_kv_heads, config.head_dim},
+      info_(std::move(info)),
+      weights_(std::move(weights)),
+      lookahead_(std::move(lookahead)),
+      rope_(MakeRopeTables(config, weights_.embedding.device())),
+      cache_(std::move(cache)),
+      max_batch_rows_(max_batch_rows),
+      num_threads_(num_threads),
+      options_(weights_.embedding.options()) {
+  const int64_t rows = std::max(2, max_batch_rows);
+  const int64_t heads_width = int64_t{config.num_heads} * config.head_dim;
+  buffers_.residual = at::zeros({rows, config.width}, options_.dtype(at::kFloat));
+  buffers_.normed = at::zeros({rows, config.width}, options_);
+  buffers_.query = at::zeros({rows, config.num_heads, config.head_dim}, options_.dtype(at::kFloat));
+  buffers_.attended = at::zeros({rows, heads_width}, options_);
+  buffers_.activated = at::zeros({rows, config.ffn_width}, options_);
+}
+
+// torch keeps the number of threads per calling thread.
+void Llama::UseThreads() {
+  thread_local const Llama* prepared = nullptr;
+  if (prepared == this) return;
+  if (num_threads_ > 0) at::set_num_threads(num_threads_);
+  prepared = this;
+}
+
+absl::Status Llama::CheckRow(std::span<const Row> rows, int index) const {
+  const Row& row = rows[index];
+  const KvCache::Entry* entry = cache_.Find(row.sequence);
+  if (entry == nullptr) return Broken(index, "its sequence is not open");
+  if (row.position < 0 || row.position >= config_.context_length) return Broken(index, "position outside the context");
+  if (row.parent == kCommittedPrefix) {
+    if (row.position != entry->committed) return Broken(index, "does not stand at the end of the committed prefix");
+  } else if (row.parent < 0 || row.parent >= index || rows[row.parent].sequence != row.sequence ||
+             rows[row.parent].position + 1 != row.position) {
+    return Broken(index, "its parent is not the row before it in its sequence");
+  }
+  if (row.lookahead < 0 || row.lookahead > info_.num_lookahead) return Broken(index, "no such look-ahead token");
+  if (row.lookahead == 0 && (row.token < 0 || row.token >= config_.vocab_size)) {
+    return Broken(index, "token outside the embedding table");
+  }
+  if (row.output != RowOutput::kNothing && row.sampling == nullptr) return Broken(index, "no sampling options");
+  return absl::OkStatus();
+}
+
+absl::Status Llama::Check(std::span<const Row> rows) const {
+  if (rows.empty()) return absl::InternalError("a forward without rows");
+  if (static_cast<int64_t>(rows.size()) > max_batch_rows_) {
+    return absl::InternalError(absl::StrCat("a forward of ", rows.size(), " rows; at most ", max_batch_rows_));
+  }
+  for (int i = 0; i < static_cast<int>(rows.size()); ++i) PASS_RETURN_IF_ERROR(CheckRow(rows, i));
+  return absl::OkStatus();
+}
+
+Llama::Buffers Llama::BuffersFor(int64_t rows) {
+  const auto first = [rows](const at::Tensor& buffer) { return buffer.narrow(0, 0, rows); };
+  return {first(buffers_.residual), first(buffers_.normed), first(buffers_.query), first(buffers_.attended),
+          first(buffers_.activated)};
+}
+
+void Llama::Embed(std::span<const Row> rows, at::Tensor& residual) const {
+  residual.zero_();
+  std::vector<int64_t> tokens, token_rows, lookaheads, lookahead_rows;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const bool ordinary = rows[i].lookahead == 0;
+    (ordinary ? tokens : lookaheads).push_back(ordinary ? rows[i].token : rows[i].lookahead - 1);
+    (ordinary ? token_rows : lookahead_rows).push_back(static_cast<int64_t>(i));
+  }
+  const auto copy = [&](const at::Tensor& table, const std::vector<int64_t>& ids, const std::vector<int64_t>& targets) {
+    if (ids.empty()) return;
+    const auto device = residual.device();
+    residual.index_copy_(0, at::tensor(targets).to(device),
+                         table.index_select(0, at::tensor(ids).to(device)).to(at::kFloat));
+  };
+  copy(weights_.embedding, tokens, token_rows);
+  copy(lookahead_, lookaheads, lookahead_rows);
+}
+
+AttentionPlan Llama::PlanFor(std::span<const Row> rows) const {
+  std::vector<AttentionRow> attention_rows;
+  attention_rows.reserve(rows.size());
+  for (const Row& row : rows) {
+    const KvCache::Entry* entry = cache_.Find(row.sequence);
+    attention_rows.push_back({row.position, row.parent, entry->committed, entry->pages.data()});
+  }
+  // Few rows: small tasks, so that both threads have some. Many: large ones, which widen each page less often.
+  const int rows_per_task = rows.size() <= 16 ? 4 : kMaxTaskRows;
+  return PlanAttention(attention_rows, rows_per_task);
+}
+
+at::Tensor Llama::Hidden(std::span<const Row> rows) {
+  // A single row is padded to two with a row of zeros, so that every linear runs in a row-invariant range (linear.h).
+  const int64_t padded = std::max<int64_t>(2, static_cast<int64_t>(rows.size()));
+  Buffers b = BuffersFor(padded);
+  Embed(rows, b.residual);
+  const AttentionPlan plan = PlanFor(rows);
+  std::vector<int32_t> position_of_row(padded, 0);
+  for (size_t i = 0; i < rows.size(); ++i) position_of_row[i] = rows[i].position;
+  const at::Tensor positions = at::tensor(position_of_row, at::kInt).to(options_.device());
+
+  at::Tensor delta;  // what the last block adds to the residual stream
+  for (int layer = 0; layer < config_.num_layers; ++layer) {
+    const LayerWeights& w = weights_.layers[layer];
+    AddRmsNorm(b.residual, delta, w.attention_norm, config_.rms_epsilon, b.normed);
+    RopeSplit(w.qkv(b.normed), rope_, positions, shape_, b.query, cache_.row_keys(layer), cache_.row_values(layer));
+    Attention(plan, shape_, b.query, cache_.row_keys(layer), cache_.row_values(layer), cache_.page_keys(layer),
+              cache_.page_values(layer), b.attended);
+    delta = w.attention_out(b.attended);
+    AddRmsNorm(b.residual, delta, w.ffn_norm, config_.rms_epsilon, b.normed);
+    SwiGlu(w.gate_up(b.normed), b.activated);
+    delta = w.down(b.activated);
+  }
+  b.residual.add_(delta);
+  return b.residual;
+}
+
+at::Tensor Llama::Logits(const at::Tensor& hidden, std::span<const int64_t> wanted) const {
+  at::Tensor rows = hidden.index_select(0, at::tensor(std::vector<int64_t>(wanted.begin(), wanted.end())).to(hidden.device()));
+  rows = AtLeastTwoRows(rows);
+  at::Tensor normed = at::empty({rows.size(0), config_.width}, options_);
+  AddRmsNorm(rows, /*delta=*/{}, weights_.final_norm, config_.rms_epsilon, normed);
+  return weights_.lm_head(normed);
+}
+
+absl::StatusOr<std::vector<RowResult>> Llama::Forward(std::span<const Row> rows) try {
+  PASS_RETURN_IF_ERROR(Check(rows));
+  const c10::InferenceMode guard;
+  UseThreads();
+  last_rows_.assign(rows.begin(), rows.end());
+  const at::Tensor hidden = Hidden(rows);
+
+  std::vector<RowResult> results(rows.size());
+  std::vector<int64_t> wanted;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].output != RowOutput::kNothing) wanted.push_back(static_cast<int64_t>(i));
+  }
+  if (wanted.empty()) return results;
+  const at::Tensor logits = Logits(hidden, wanted).to(at::kCPU);
+  at::parallel_for(0, static_cast<int64_t>(wanted.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+    std::vector<float> row_logits(static_cast<size_t>(config_.vocab_size));
+    for (int64_t i = begin; i < end; ++i) {
+      WidenToFloat(logits[i], row_logits.data());
+      results[wanted[i]] = ReadOut(row_logits, rows[wanted[i]]);
+    }
+  });
+  return results;
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
+}
+
+absl::StatusOr<at::Tensor> Llama::ForwardLogits(std::span<const Row> rows) try {
+  PASS_RETURN_IF_ERROR(Check(rows));
+  const c10::InferenceMode guard;
+  UseThreads();
+  last_rows_.assign(rows.begin(), rows.end());
+  const at::Tensor hidden = Hidden(rows);
+  std::vector<int64_t> all(rows.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
+  return Logits(hidden, all).narrow(0, 0, static_cast<int64_t>(rows.size())).to(at::kFloat).to(at::kCPU);
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
+}
+
+absl::Status Llama::Commit(SequenceId id, std::span<const int> rows) try {
+  const KvCache::Entry* entry = cache_.Find(id);
+  if (entry == nullptr) return absl::InternalError("commit to a sequence that is not open");
+  int parent = kCommittedPrefix;
+  int32_t position = entry->committed;
+  for (int index : rows) {
+    if (index < 0 || index >= static_cast<int>(last_rows_.size())) return absl::InternalError("commit of an unknown row");
+    const Row& row = last_rows_[index];
+    if (row.sequence != id || row.parent != parent || row.position != position || row.lookahead != 0) {
+      return Broken(index, "cannot be committed: not the next ordinary row of its sequence");
+    }
+    parent = index;
+    ++position;
+  }
+  const c10::InferenceMode guard;
+  return cache_.Commit(id, rows);
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("commit failed: ", error.what()));
+}
+
+}  // namespace pass

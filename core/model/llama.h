@@ -1,0 +1,67 @@
+// The Llama architecture behind the seam: one ragged forward over rows of many sequences.
+//
+// Shapes: R rows, d width. The residual stream is fp32 [R, d]; everything that a linear reads is in the compute type.
+// Thread: the engine's; torch's intra-op threads belong to it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/model/kv_cache.h"
+#include "core/model/language_model.h"
+#include "core/model/ops/step_ops.h"
+#include "core/model/weights.h"
+
+namespace pass {
+
+class Llama final : public LanguageModel {
+ public:
+  // `lookahead`: fp32 [L, d], or undefined. `num_threads`: torch's intra-op threads; 0: its default.
+  Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, at::Tensor lookahead, KvCache cache,
+        int max_batch_rows, int num_threads);
+
+  const ModelInfo& info() const override { return info_; }
+  KvUsage kv_usage() const override { return cache_.usage(); }
+  absl::StatusOr<SequenceId> Open(int32_t max_tokens) override { return cache_.Open(max_tokens); }
+  void Close(SequenceId id) override { cache_.Close(id); }
+  absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows) override;
+  absl::Status Commit(SequenceId id, std::span<const int> rows) override;
+
+  // The logits of all rows, fp32 [R, vocab] on the CPU, whatever they ask for: for tests and tools.
+  absl::StatusOr<at::Tensor> ForwardLogits(std::span<const Row> rows);
+
+ private:
+  // Buffers of a step, kept from one to the next; first dimension R, at least 2.
+  struct Buffers {
+    at::Tensor residual, normed, query, attended, activated;
+  };
+
+  absl::Status CheckRow(std::span<const Row> rows, int index) const;
+  absl::Status Check(std::span<const Row> rows) const;
+  Buffers BuffersFor(int64_t rows);
+  // Residual stream after the last layer, fp32 [R, d].
+  at::Tensor Hidden(std::span<const Row> rows);
+  void Embed(std::span<const Row> rows, at::Tensor& residual) const;
+  AttentionPlan PlanFor(std::span<const Row> rows) const;
+  // Logits of these rows of the residual stream, compute type [max(2, wanted), vocab].
+  at::Tensor Logits(const at::Tensor& hidden, std::span<const int64_t> wanted) const;
+  void UseThreads();
+
+  LlamaConfig config_;
+  HeadShape shape_;
+  ModelInfo info_;
+  LlamaWeights weights_;
+  at::Tensor lookahead_;
+  RopeTables rope_;
+  KvCache cache_;
+  int max_batch_rows_;
+  int num_threads_;
+  at::TensorOptions options_;  // compute type and device
+  Buffers buffers_;            // of max(2, max_batch_rows) rows
+  std::vector<Row> last_rows_; // of the last forward, for Commit
+};
+
+}  // namespace pass

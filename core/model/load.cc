@@ -1,0 +1,103 @@
+#include "core/model/load.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <torch/version.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/checkpoint.h"
+#include "core/model/llama.h"
+#include "core/model/lookahead_file.h"
+#include "core/model/ops/kernels.h"
+
+namespace pass {
+namespace {
+
+absl::StatusOr<at::Device> ParseDevice(const std::string& name) try {
+  const at::Device device(name);
+  at::empty({1}, at::TensorOptions().device(device));  // fails now, by name, where the device is missing
+  return device;
+} catch (const std::exception&) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("--device ", name, ": this LibTorch build has no such device; use cpu, or a CUDA build of LibTorch"));
+}
+
+absl::Status CheckLimits(const LlamaConfig& config) {
+  // Limits of the kernels (ops/kernels.cc): heads of one group share a state array, key dots run four at a time.
+  if (config.num_heads / config.num_kv_heads > 32) {
+    return absl::InvalidArgumentError("more than 32 query heads per key-value head are not supported");
+  }
+  if (config.head_dim % 4 != 0) return absl::InvalidArgumentError("a head width that is no multiple of 4 is not supported");
+  return absl::OkStatus();
+}
+
+struct Lookahead {
+  at::Tensor embeddings;  // undefined: none
+  int count = 0;
+};
+
+absl::StatusOr<Lookahead> LoadLookahead(const LoadOptions& options, const Checkpoint& checkpoint,
+                                        const std::string& fingerprint, at::Device device,
+                                        std::vector<std::string>& warnings) {
+  if (options.lookahead_path.empty()) return Lookahead{};
+  PASS_ASSIGN_OR_RETURN(LoadedLookahead loaded,
+                        ReadLookaheadFile(options.lookahead_path, checkpoint.config(), fingerprint));
+  if (!loaded.warning.empty()) warnings.push_back(loaded.warning);
+  const int64_t count = loaded.tokens.facts.num_lookahead;
+  const at::Tensor borrowed =
+      at::from_blob(loaded.tokens.embeddings.data(), {count, checkpoint.config().width}, at::kFloat);
+  return Lookahead{borrowed.clone().to(device), static_cast<int>(count)};
+}
+
+}  // namespace
+
+absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress) try {
+  LoadedModel loaded;
+  if (options.num_threads > 0) at::set_num_threads(options.num_threads);
+  PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
+  PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
+  LlamaConfig config = checkpoint->config();
+  PASS_RETURN_IF_ERROR(CheckLimits(config));
+  if (options.context_length > 0) config.context_length = std::min(config.context_length, options.context_length);
+
+  ComputeType compute_type = options.compute_type;
+  if (device.is_cpu() && compute_type == ComputeType::kBf16 && !CpuHasBf16()) {
+    loaded.warnings.push_back("this CPU has no AVX-512 for bf16 products: computing in fp32");
+    compute_type = ComputeType::kFp32;
+  }
+  const at::ScalarType scalar_type = compute_type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
+
+  const std::string fingerprint = checkpoint->Fingerprint();
+  PASS_ASSIGN_OR_RETURN(Lookahead lookahead,
+                        LoadLookahead(options, *checkpoint, fingerprint, device, loaded.warnings));
+  PASS_ASSIGN_OR_RETURN(LlamaWeights weights, LoadWeights(*checkpoint, scalar_type, device, progress));
+
+  const at::TensorOptions tensor_options = at::TensorOptions().dtype(scalar_type).device(device);
+  KvCache cache(config, tensor_options, options.kv_cache_bytes, std::max(2, options.max_batch_rows));
+  if (cache.usage().total_pages < 1) {
+    return absl::InvalidArgumentError("--kv-cache-mib is too small for one page of this model; raise it");
+  }
+  ModelInfo info{.name = checkpoint->name(),
+                 .architecture = "llama",
+                 .dtype = compute_type == ComputeType::kBf16 ? "bf16" : "fp32",
+                 .device = options.device,
+                 .fingerprint = fingerprint,
+                 .vocab_size = config.vocab_size,
+                 .context_length = config.context_length,
+                 .num_layers = config.num_layers,
+                 .width = static_cast<int>(config.width),
+                 .num_lookahead = lookahead.count};
+  loaded.model = std::make_unique<Llama>(config, std::move(info), std::move(weights), std::move(lookahead.embeddings),
+                                         std::move(cache), options.max_batch_rows, options.num_threads);
+  return loaded;
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat(options.model_path, ": could not be loaded: ", error.what()));
+}
+
+std::string LibTorchVersion() { return TORCH_VERSION; }
+
+}  // namespace pass

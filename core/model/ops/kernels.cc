@@ -1,0 +1,275 @@
+// Compiled once per instruction set, with PASS_KERNEL_ISA naming the namespace (CMakeLists.txt). Plain loops of fixed
+// width that the compiler vectorises; contraction to fused multiply-add is on, so results differ between instruction
+// sets in the last bits, never between rows of one.
+#include "core/model/ops/kernels.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace pass::kernels::PASS_KERNEL_ISA {
+namespace {
+
+constexpr int kLanes = 16;
+
+inline float Widen(float x) { return x; }
+inline float Widen(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
+
+inline void Narrow(float x, float* out) { *out = x; }
+// Round to nearest even; a NaN stays a NaN.
+inline void Narrow(float x, Bf16* out) {
+  const uint32_t bits = std::bit_cast<uint32_t>(x);
+  const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  out->bits = static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
+}
+
+// exp for x <= 88, relative error below 2e-7; 0 below -87.3. exp(x) = 2^n exp(r) with n = round(x / ln 2) and a degree-6
+// polynomial for |r| <= ln 2 / 2 (Taylor). Branch-free, so that it vectorises.
+inline float Exp(float x) {
+  const float clamped = x < -87.3f ? -87.3f : x;
+  const float n = __builtin_floorf(clamped * 1.44269504f + 0.5f);
+  const float r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;
+  float poly = 1.0f / 720;
+  poly = poly * r + 1.0f / 120;
+  poly = poly * r + 1.0f / 24;
+  poly = poly * r + 1.0f / 6;
+  poly = poly * r + 0.5f;
+  poly = poly * r + 1.0f;
+  poly = poly * r + 1.0f;
+  const float scale = std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+  return x < -87.3f ? 0.0f : poly * scale;
+}
+
+inline float SumLanes(const float* lanes) {
+  float a[8], b[4];
+  for (int i = 0; i < 8; ++i) a[i] = lanes[i] + lanes[i + 8];
+  for (int i = 0; i < 4; ++i) b[i] = a[i] + a[i + 4];
+  return (b[0] + b[2]) + (b[1] + b[3]);
+}
+
+inline float MaxLanes(const float* lanes) {
+  float a[8], b[4];
+  for (int i = 0; i < 8; ++i) a[i] = lanes[i] > lanes[i + 8] ? lanes[i] : lanes[i + 8];
+  for (int i = 0; i < 4; ++i) b[i] = a[i] > a[i + 4] ? a[i] : a[i + 4];
+  return std::max(std::max(b[0], b[2]), std::max(b[1], b[3]));
+}
+
+template <typename T>
+void AddRmsNorm(float* residual, const T* delta, const float* weight, float epsilon, int64_t width, T* out,
+                int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    float* h = residual + row * width;
+    if (delta != nullptr) {
+      const T* d = delta + row * width;
+      for (int64_t i = 0; i < width; ++i) h[i] += Widen(d[i]);
+    }
+    float squares[kLanes] = {};
+    int64_t i = 0;
+    for (; i + kLanes <= width; i += kLanes) {
+      for (int l = 0; l < kLanes; ++l) squares[l] += h[i + l] * h[i + l];
+    }
+    for (int l = 0; i + l < width; ++l) squares[l] += h[i + l] * h[i + l];
+    const float scale = 1.0f / std::sqrt(SumLanes(squares) / static_cast<float>(width) + epsilon);
+    T* y = out + row * width;
+    for (int64_t j = 0; j < width; ++j) Narrow(h[j] * scale * weight[j], &y[j]);
+  }
+}
+
+// Rotates one head: pairs (x[i], x[i + half]).
+template <typename T, typename U>
+inline void Rotate(const T* x, const float* cos, const float* sin, int half, float scale, U* out) {
+  for (int i = 0; i < half; ++i) {
+    const float a = Widen(x[i]), b = Widen(x[i + half]);
+    Narrow((a * cos[i] - b * sin[i]) * scale, &out[i]);
+    Narrow((b * cos[i] + a * sin[i]) * scale, &out[i + half]);
+  }
+}
+
+template <typename T>
+void RopeSplit(const T* qkv, const float* cos, const float* sin, const int32_t* positions, int heads, int kv_heads,
+               int head_dim, float* query, T* keys, T* values, int64_t begin, int64_t end) {
+  const int half = head_dim / 2;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+  for (int64_t row = begin; row < end; ++row) {
+    const T* in = qkv + row * (heads + 2 * kv_heads) * head_dim;
+    const float* c = cos + static_cast<int64_t>(positions[row]) * half;
+    const float* s = sin + static_cast<int64_t>(positions[row]) * half;
+    for (int h = 0; h < heads; ++h, in += head_dim) {
+      Rotate(in, c, s, half, scale, query + (row * heads + h) * head_dim);
+    }
+    for (int h = 0; h < kv_heads; ++h, in += head_dim) {
+      Rotate(in, c, s, half, 1.0f, keys + (row * kv_heads + h) * head_dim);
+    }
+    std::copy_n(in, kv_heads * head_dim, values + row * kv_heads * head_dim);
+  }
+}
+
+// Softmax so far of one (row, head), over the blocks seen (Milakov, Gimelshein: Online normalizer calculation for
+// softmax, arXiv 1805.02867).
+struct RunningSoftmax {
+  float max;
+  float sum;
+};
+
+// Folds one block of keys [head_dim][kPageTokens] and values [kPageTokens][head_dim] into the state; the first `valid`
+// keys count. kHeadDim 0: `head_dim` is only known at run time.
+template <int kHeadDim>
+inline void FoldBlock(const float* query, const float* keys, const float* values, int valid, int head_dim,
+                      RunningSoftmax* softmax, float* weighted) {
+  static_assert(kPageTokens == kLanes);
+  const int dim = kHeadDim > 0 ? kHeadDim : head_dim;
+  float partial[4][kLanes] = {};
+  for (int d = 0; d < dim; d += 4) {
+    for (int j = 0; j < 4; ++j) {
+      for (int l = 0; l < kLanes; ++l) partial[j][l] += query[d + j] * keys[(d + j) * kLanes + l];
+    }
+  }
+  float scores[kLanes];
+  for (int l = 0; l < kLanes; ++l) {
+    const float score = (partial[0][l] + partial[1][l]) + (partial[2][l] + partial[3][l]);
+    scores[l] = l < valid ? score : -std::numeric_limits<float>::infinity();
+  }
+  const float block_max = MaxLanes(scores);
+  const float new_max = softmax->max > block_max ? softmax->max : block_max;
+  const float correction = Exp(softmax->max - new_max);
+  float weights[kLanes];
+  for (int l = 0; l < kLanes; ++l) weights[l] = Exp(scores[l] - new_max);
+  softmax->sum = softmax->sum * correction + SumLanes(weights);
+  softmax->max = new_max;
+  if constexpr (kHeadDim > 0) {
+    float sum[kHeadDim];
+    for (int d = 0; d < kHeadDim; ++d) sum[d] = weighted[d] * correction;
+    for (int t = 0; t < kPageTokens; ++t) {
+      for (int d = 0; d < kHeadDim; ++d) sum[d] += weights[t] * values[t * kHeadDim + d];
+    }
+    for (int d = 0; d < kHeadDim; ++d) weighted[d] = sum[d];
+  } else {
+    for (int d = 0; d < dim; ++d) weighted[d] *= correction;
+    for (int t = 0; t < kPageTokens; ++t) {
+      for (int d = 0; d < dim; ++d) weighted[d] += weights[t] * values[t * dim + d];
+    }
+  }
+}
+
+template <typename T>
+void LoadPage(const AttentionData<T>& data, int32_t page, int kv_head, float* keys, float* values) {
+  const int64_t size = int64_t{kPageTokens} * data.head_dim;
+  const int64_t offset = (static_cast<int64_t>(page) * data.num_kv_heads + kv_head) * size;
+  for (int64_t i = 0; i < size; ++i) keys[i] = Widen(data.page_keys[offset + i]);
+  for (int64_t i = 0; i < size; ++i) values[i] = Widen(data.page_values[offset + i]);
+}
+
+template <typename T>
+void LoadGathered(const AttentionData<T>& data, const GatheredBlock& block, int kv_head, float* keys, float* values) {
+  const int dim = data.head_dim;
+  std::fill_n(keys, int64_t{kPageTokens} * dim, 0.0f);
+  std::fill_n(values, int64_t{kPageTokens} * dim, 0.0f);
+  const int64_t page = (static_cast<int64_t>(std::max(block.page, 0)) * data.num_kv_heads + kv_head) * kPageTokens * dim;
+  for (int t = 0; t < kPageTokens; ++t) {
+    if (t < block.committed) {
+      for (int d = 0; d < dim; ++d) {
+        keys[d * kPageTokens + t] = Widen(data.page_keys[page + int64_t{d} * kPageTokens + t]);
+        values[t * dim + d] = Widen(data.page_values[page + int64_t{t} * dim + d]);
+      }
+    } else if (block.rows[t] >= 0) {
+      const int64_t row = (static_cast<int64_t>(block.rows[t]) * data.num_kv_heads + kv_head) * dim;
+      for (int d = 0; d < dim; ++d) {
+        keys[d * kPageTokens + t] = Widen(data.row_keys[row + d]);
+        values[t * dim + d] = Widen(data.row_values[row + d]);
+      }
+    }
+  }
+}
+
+template <typename T, int kHeadDim>
+void AttentionOfDim(const AttentionData<T>& data, const AttentionTask& task, int kv_head, float* scratch) {
+  const int dim = data.head_dim, group = data.group;
+  const int heads = data.num_kv_heads * group;
+  float* keys = scratch;
+  float* values = keys + int64_t{kPageTokens} * dim;
+  float* weighted = values + int64_t{kPageTokens} * dim;                   // [rows, group, dim]
+  RunningSoftmax softmax[kMaxTaskRows * 32];
+  const int states = task.num_rows * group;
+  std::fill_n(weighted, static_cast<int64_t>(states) * dim, 0.0f);
+  std::fill_n(softmax, states, RunningSoftmax{-std::numeric_limits<float>::infinity(), 0.0f});
+
+  const auto fold_row = [&](int row, int valid) {
+    for (int g = 0; g < group; ++g) {
+      const int state = (row - task.first_row) * group + g;
+      FoldBlock<kHeadDim>(data.query + (static_cast<int64_t>(row) * heads + kv_head * group + g) * dim, keys, values,
+                          valid, dim, &softmax[state], weighted + static_cast<int64_t>(state) * dim);
+    }
+  };
+
+  const int last_row = task.first_row + task.num_rows;
+  for (int p = 0; p < task.num_full_pages; ++p) {
+    LoadPage(data, task.pages[p], kv_head, keys, values);
+    for (int row = task.first_row; row < last_row; ++row) fold_row(row, kPageTokens);
+  }
+  for (int index : task.gathered) {
+    const GatheredBlock& block = data.plan->blocks[index];
+    LoadGathered(data, block, kv_head, keys, values);
+    for (int row : block.readers) {
+      if (row < task.first_row || row >= last_row) continue;
+      fold_row(row, std::min<int>(data.plan->rows[row].position - block.first_position + 1, kPageTokens));
+    }
+  }
+
+  for (int row = task.first_row; row < last_row; ++row) {
+    for (int g = 0; g < group; ++g) {
+      const int state = (row - task.first_row) * group + g;
+      const float inverse = 1.0f / softmax[state].sum;
+      const float* sum = weighted + static_cast<int64_t>(state) * dim;
+      T* out = data.out + (static_cast<int64_t>(row) * heads + kv_head * group + g) * dim;
+      for (int d = 0; d < dim; ++d) Narrow(sum[d] * inverse, &out[d]);
+    }
+  }
+}
+
+template <typename T>
+void Attention(const AttentionData<T>& data, const AttentionTask& task, int kv_head, float* scratch) {
+  switch (data.head_dim) {
+    case 64: return AttentionOfDim<T, 64>(data, task, kv_head, scratch);
+    case 128: return AttentionOfDim<T, 128>(data, task, kv_head, scratch);
+    default: return AttentionOfDim<T, 0>(data, task, kv_head, scratch);
+  }
+}
+
+template <typename T>
+void SwiGlu(const T* gate_up, int64_t ffn_width, T* out, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    const T* gate = gate_up + row * 2 * ffn_width;
+    const T* up = gate + ffn_width;
+    T* y = out + row * ffn_width;
+    for (int64_t i = 0; i < ffn_width; ++i) {
+      const float g = Widen(gate[i]);
+      const float bounded = g < -87.0f ? -87.0f : g;
+      Narrow(g / (1.0f + Exp(-bounded)) * Widen(up[i]), &y[i]);
+    }
+  }
+}
+
+template <typename T>
+void WidenAll(const T* in, float* out, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i] = Widen(in[i]);
+}
+
+template <typename T>
+void NarrowAll(const float* in, T* out, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) Narrow(in[i], &out[i]);
+}
+
+template <typename T>
+constexpr Table<T> MakeTable() {
+  return {AddRmsNorm<T>, RopeSplit<T>, Attention<T>, SwiGlu<T>, WidenAll<T>, NarrowAll<T>};
+}
+
+}  // namespace
+
+extern const Table<Bf16> kBf16Table;
+extern const Table<float> kFloatTable;
+const Table<Bf16> kBf16Table = MakeTable<Bf16>();
+const Table<float> kFloatTable = MakeTable<float>();
+
+}  // namespace pass::kernels::PASS_KERNEL_ISA

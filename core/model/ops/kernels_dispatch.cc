@@ -1,0 +1,63 @@
+#include "core/model/ops/kernels.h"
+
+namespace pass::kernels {
+
+#define PASS_DECLARE_TABLES(isa)       \
+  namespace isa {                      \
+  extern const Table<Bf16> kBf16Table; \
+  extern const Table<float> kFloatTable; \
+  }
+PASS_DECLARE_TABLES(generic)
+#if defined(__x86_64__)
+PASS_DECLARE_TABLES(avx2)
+PASS_DECLARE_TABLES(avx512)
+#endif
+#undef PASS_DECLARE_TABLES
+
+namespace {
+
+enum class Isa { kGeneric, kAvx2, kAvx512 };
+
+Isa ChooseIsa() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq")) {
+    return Isa::kAvx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
+#endif
+  return Isa::kGeneric;
+}
+
+const Isa kIsa = ChooseIsa();
+
+}  // namespace
+
+template <>
+const Table<Bf16>& ForThisCpu<Bf16>() {
+#if defined(__x86_64__)
+  if (kIsa == Isa::kAvx512) return avx512::kBf16Table;
+  if (kIsa == Isa::kAvx2) return avx2::kBf16Table;
+#endif
+  return generic::kBf16Table;
+}
+
+template <>
+const Table<float>& ForThisCpu<float>() {
+#if defined(__x86_64__)
+  if (kIsa == Isa::kAvx512) return avx512::kFloatTable;
+  if (kIsa == Isa::kAvx2) return avx2::kFloatTable;
+#endif
+  return generic::kFloatTable;
+}
+
+const char* InstructionSet() {
+  switch (kIsa) {
+    case Isa::kAvx512: return "avx512";
+    case Isa::kAvx2: return "avx2";
+    case Isa::kGeneric: break;
+  }
+  return "generic";
+}
+
+}  // namespace pass::kernels

@@ -1,0 +1,35 @@
+// The weights of a Llama, on their device, in the layout that the step computes with.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/checkpoint.h"
+#include "core/model/linear.h"
+#include "core/model/load.h"
+
+namespace pass {
+
+struct LayerWeights {
+  at::Tensor attention_norm;  // fp32 [width]
+  Linear qkv;                 // [(heads + 2 kv_heads) * head_dim, width]
+  Linear attention_out;       // [width, heads * head_dim]
+  at::Tensor ffn_norm;        // fp32 [width]
+  Linear gate_up;             // [2 ffn_width, width], gate first
+  Linear down;                // [width, ffn_width]
+};
+
+struct LlamaWeights {
+  at::Tensor embedding;  // compute type [vocab, width]
+  std::vector<LayerWeights> layers;
+  at::Tensor final_norm;  // fp32 [width]
+  Linear lm_head;         // [vocab, width]
+};
+
+// Reads, fuses and prepacks, one layer at a time. Errors as Checkpoint::Read.
+absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type, at::Device device,
+                                         const LoadProgress& progress);
+
+}  // namespace pass

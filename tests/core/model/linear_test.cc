@@ -1,0 +1,56 @@
+#include "core/model/linear.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+namespace pass {
+namespace {
+
+struct Shape {
+  int64_t out, in;
+};
+
+// Every linear of SmolLM2-135M, and a few widths of larger models.
+constexpr Shape kShapes[] = {{960, 576}, {576, 576}, {3072, 576}, {576, 1536}, {49152, 576}, {2048, 2048}, {96, 64}};
+
+class LinearOfType : public ::testing::TestWithParam<at::ScalarType> {};
+
+TEST_P(LinearOfType, GivesEachRowTheSameBitsForEveryNumberOfRows) {
+  at::manual_seed(3);
+  for (const Shape& shape : kShapes) {
+    SCOPED_TRACE(::testing::Message() << shape.out << " x " << shape.in);
+    const Linear linear(at::randn({shape.out, shape.in}).to(GetParam()));
+    const at::Tensor x = at::randn({200, shape.in}).to(GetParam());
+    const at::Tensor reference = linear(x.narrow(0, 0, 64));
+    for (int64_t rows = 2; rows <= 64; rows += shape.out > 10000 ? 7 : 1) {
+      ASSERT_TRUE(linear(x.narrow(0, 0, rows)).equal(reference.narrow(0, 0, rows))) << rows << " rows";
+    }
+    if (shape.out > 10000) continue;
+    const at::Tensor many = linear(x);
+    for (const int64_t rows : {65, 66, 128, 129, 193}) {  // several slices, the last one short
+      ASSERT_TRUE(linear(x.narrow(0, 0, rows)).equal(many.narrow(0, 0, rows))) << rows << " rows";
+    }
+    ASSERT_TRUE(many.narrow(0, 0, 64).equal(reference));
+    // The place of a row among the others does not matter either.
+    ASSERT_TRUE(linear(x.flip(0).contiguous()).flip(0).equal(many));
+  }
+}
+
+TEST_P(LinearOfType, AgreesWithATen) {
+  at::manual_seed(4);
+  const at::Tensor weight = at::randn({96, 576}).to(GetParam()), x = at::randn({5, 576}).to(GetParam());
+  const double tolerance = GetParam() == at::kBFloat16 ? 1.0 / 64 : 1e-4;
+  EXPECT_TRUE(at::allclose(Linear(weight)(x), Linear::Aten(x, weight), tolerance, tolerance));
+}
+
+TEST(AtLeastTwoRows, PadsASingleRowWithZerosAndLeavesOthersAlone) {
+  const at::Tensor one = at::ones({1, 3}), three = at::ones({3, 3});
+  EXPECT_TRUE(AtLeastTwoRows(one).equal(at::cat({one, at::zeros({1, 3})})));
+  EXPECT_TRUE(AtLeastTwoRows(three).is_same(three));
+}
+
+INSTANTIATE_TEST_SUITE_P(, LinearOfType, ::testing::Values(at::kFloat, at::kBFloat16),
+                         [](const auto& test) { return std::string(at::toString(test.param)); });
+
+}  // namespace
+}  // namespace pass

@@ -1,0 +1,95 @@
+#include "tests/core/model/random_model.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <functional>
+#include <random>
+
+#include "core/base/check.h"
+#include "core/model/ops/attention_plan.h"
+
+namespace pass::testing {
+namespace {
+
+class RandomCheckpoint final : public Checkpoint {
+ public:
+  RandomCheckpoint(const LlamaConfig& config, uint64_t seed) : config_(config), seed_(seed) {}
+
+  const LlamaConfig& config() const override { return config_; }
+  const std::string& name() const override { return name_; }
+  std::string Fingerprint() const override { return std::string(32, '0'); }
+  bool Has(std::string_view) const override { return true; }
+  absl::Status Read(std::string_view tensor, std::span<const int64_t> shape, std::span<float> out) const override {
+    std::mt19937_64 generator(seed_ ^ std::hash<std::string_view>()(tensor));
+    const bool norm = shape.size() == 1;
+    std::normal_distribution<float> values(norm ? 1.0f : 0.0f,
+                                           norm ? 0.1f : 1.0f / std::sqrt(static_cast<float>(shape.back())));
+    for (float& value : out) value = values(generator);
+    return absl::OkStatus();
+  }
+
+ private:
+  LlamaConfig config_;
+  uint64_t seed_;
+  std::string name_ = "random";
+};
+
+}  // namespace
+
+LlamaConfig TinyConfig() {
+  return {.vocab_size = 96,
+          .width = 64,
+          .ffn_width = 96,
+          .num_layers = 3,
+          .num_heads = 4,
+          .num_kv_heads = 2,
+          .head_dim = 16,
+          .context_length = 256,
+          .tied_embeddings = false};
+}
+
+LlamaConfig SmolLmWidths() {
+  return {.vocab_size = 512,
+          .width = 576,
+          .ffn_width = 1536,
+          .num_layers = 2,
+          .num_heads = 9,
+          .num_kv_heads = 3,
+          .head_dim = 64,
+          .context_length = 512,
+          .rope_theta = 100000.0,
+          .tied_embeddings = true};
+}
+
+std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed, int num_lookahead,
+                                       int64_t kv_pages) {
+  const RandomCheckpoint checkpoint(config, seed);
+  const at::ScalarType scalar_type = type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
+  auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, nullptr);
+  PASS_CHECK(weights.ok());
+  const int64_t page_bytes = KvCache::PageBytes(config, type == ComputeType::kBf16 ? 2 : 4);
+  constexpr int kMaxRows = 256;
+  KvCache cache(config, at::TensorOptions().dtype(scalar_type), kv_pages * page_bytes, kMaxRows);
+  at::Tensor lookahead;
+  if (num_lookahead > 0) {
+    lookahead = at::empty({num_lookahead, config.width}, at::kFloat);
+    std::mt19937_64 generator(seed + 1);
+    std::normal_distribution<float> values(0.0f, 0.5f);
+    for (int64_t i = 0; i < lookahead.numel(); ++i) lookahead.data_ptr<float>()[i] = values(generator);
+  }
+  const ModelInfo info{.name = "random",
+                       .architecture = "llama",
+                       .dtype = type == ComputeType::kBf16 ? "bf16" : "fp32",
+                       .device = "cpu",
+                       .fingerprint = checkpoint.Fingerprint(),
+                       .vocab_size = config.vocab_size,
+                       .context_length = config.context_length,
+                       .num_layers = config.num_layers,
+                       .width = static_cast<int>(config.width),
+                       .num_lookahead = num_lookahead};
+  return std::make_unique<Llama>(config, info, *std::move(weights), lookahead, std::move(cache), kMaxRows,
+                                 /*num_threads=*/0);
+}
+
+}  // namespace pass::testing

@@ -1,0 +1,22 @@
+// A Llama with random weights, made in memory: every code path of the step without a file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/model/checkpoint.h"
+#include "core/model/llama.h"
+#include "core/model/load.h"
+
+namespace pass::testing {
+
+// Small in depth and vocabulary; head width 16 takes the kernels' general path.
+LlamaConfig TinyConfig();
+// The widths of SmolLM2-135M, two layers deep, a vocabulary of 512: the shapes whose row-invariance matters.
+LlamaConfig SmolLmWidths();
+
+// Weights are a function of (seed, tensor name). `num_lookahead` random look-ahead tokens.
+std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed, int num_lookahead,
+                                       int64_t kv_pages = 64);
+
+}  // namespace pass::testing
