@@ -1,17 +1,19 @@
-// Continuous batching: the passive core. Step() runs one forward for everything that is ready; nothing here has a thread
-// or a lock, so that tests drive it by hand.
+// Continuous batching: the passive core. Step() runs one forward for everything that is ready; nothing here
+// has a thread or a lock, so that tests drive it by hand.
 //
 // Thread: one at a time (the engine thread).
 //
 // Invariants
 //  1. Every request accepted by Submit gets exactly one OnFinish.
-//  2. A sequence is admitted only if its prompt + max_tokens fit the free KV pages; admission is first come, first served.
+//  2. A sequence is admitted only if its prompt + max_tokens fit the free KV pages; admission is first come,
+//     first served.
 //  3. A cancelled, expired or finished sequence's pages are back in the pool before the next forward.
 //  4. A failed row ends its own sequence and no other.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,45 +28,72 @@ namespace pass {
 
 struct EngineOptions {
   int max_sequences = 16;        // decoding or prefilling at a time
-  int max_queue = 64;            // waiting for admission
   int max_batch_rows = 512;      // rows of one forward
   int prefill_chunk_rows = 128;  // prompt rows of one forward, shared by all sequences
   absl::Duration slow_reader_limit = absl::Seconds(30);  // a sink that is not Ready for so long is cancelled
 
+  // INVALID_ARGUMENT names the option and its range.
   absl::Status Validate() const;
 };
 
 using RequestHandle = uint64_t;  // never reused, never 0
 
-class Scheduler;
-class Sequence;
 class AutoPolicy;
+class Sequence;
 
 class Engine {
  public:
-  // All pointers are borrowed. `end_of_sequence_ids`: as TextModel's.
+  // All pointers are borrowed; `observer` may be null. `end_of_sequence_ids`: as TextModel's. `options` are
+  // valid.
   Engine(LanguageModel* model, const Tokenizer* tokenizer, std::vector<TokenId> end_of_sequence_ids,
          const EngineOptions& options, EngineObserver* observer, const Clock* clock);
+  // Drops what is left without a word to its sink; EngineThread ends everything first.
   ~Engine();
 
   // Queues the request. It must be valid (the server's translation checks); the handle names it for Cancel.
   void Submit(RequestHandle handle, GenerationRequest request, std::shared_ptr<TokenSink> sink);
-  // No effect on an unknown or finished handle. Honoured before the next forward.
-  void Cancel(RequestHandle handle, FinishReason reason = FinishReason::kCancelled);
+  // No effect on an unknown or finished handle. Honoured before the next forward. `requested`: when the
+  // client asked, if that is earlier than now.
+  void Cancel(RequestHandle handle, FinishReason reason = FinishReason::kCancelled,
+              absl::Time requested = absl::InfiniteFuture());
   void CancelAll(FinishReason reason, const absl::Status& error);
 
-  // Drops what was cancelled or has expired, admits, runs one forward, hands results on. False: nothing could be done now
-  // (idle, or every sequence waits for its reader).
+  // Drops what was cancelled or has expired, admits, runs one forward, hands results on. False: nothing could
+  // be done now (idle, or every sequence waits for its reader).
   bool Step();
 
-  int num_running() const;
-  int num_waiting() const;
-  // The earliest time at which Step has something to do without new input: a deadline or a slow reader's limit.
+  int num_running() const { return static_cast<int>(running_.size()); }
+  int num_waiting() const { return static_cast<int>(waiting_.size()); }
+  // The earliest time at which Step has something to do without new input: a deadline or a slow reader's
+  // limit.
   absl::Time NextWakeUp() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  using Sequences = std::vector<std::unique_ptr<Sequence>>;
+
+  void EndLate(absl::Time now);
+  void DropEnded(Sequences& sequences);
+  void Admit();
+  bool AdmitNext();
+  void ChooseMethods();
+  std::vector<Row> PlanRows();
+  ForwardReport Describe() const;
+  bool RunForward();
+  void HandOver(std::span<const RowResult> results, absl::Time start);
+  void FailForward(const absl::Status& status);
+  void Report(Sequence& sequence, absl::Time now);
+  void Finish(Sequence& sequence);
+
+  LanguageModel* const model_;
+  const Tokenizer* const tokenizer_;
+  const std::vector<TokenId> end_of_sequence_ids_;
+  const EngineOptions options_;
+  EngineObserver no_observer_;
+  EngineObserver* const observer_;
+  const Clock* const clock_;
+  std::unique_ptr<AutoPolicy> policy_;
+  Sequences waiting_;  // oldest first
+  Sequences running_;  // oldest first
 };
 
 }  // namespace pass

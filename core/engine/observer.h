@@ -1,5 +1,5 @@
-// What the engine tells the outside world about its work; the server turns it into Prometheus series.
-// Calls come from the engine's thread and must be cheap.
+// What the engine tells the outside world about its work; the server turns it into Prometheus series. Calls
+// come from the engine's thread and must be cheap.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ std::string_view ForwardKindName(ForwardKind kind);
 // One forward of the whole batch. "mixed": several methods, or decoding beside prefill.
 struct ForwardReport {
   ForwardKind kind = ForwardKind::kPlain;
-  int sequences = 0;       // sequences that decode in it: the batch
+  int sequences = 0;  // sequences that decode in it: the batch
   int decode_rows = 0;
   int lookahead_rows = 0;  // of decode_rows
   int prefill_rows = 0;
   int emitted_tokens = 0;
-  absl::Duration time;     // forward, draws and commits
+  absl::Duration time;  // forward, draws and commits
 };
 
 struct EngineState {
@@ -43,6 +43,8 @@ class EngineObserver {
   virtual void OnFinish(const FinishReport& /*report*/) {}
   // `time`: from the cancel (or deadline) to the return of its pages.
   virtual void OnCancelFreed(absl::Duration /*time*/) {}
+  // What the model said about a failed forward, row or commit; clients get a fixed text instead.
+  virtual void OnModelError(const GenerationRequest& /*request*/, const absl::Status& /*error*/) {}
   virtual void OnState(const EngineState& /*state*/) {}
 };
 

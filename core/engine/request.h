@@ -17,17 +17,17 @@ enum class Method : uint8_t { kPlain, kPass, kAuto };
 std::string_view MethodName(Method method);
 
 struct GenerationRequest {
-  std::string id;                // for logs; unique among requests in flight
-  std::vector<TokenId> prompt;   // at least one, each in [0, vocab_size)
+  std::string id;               // for logs; unique among requests in flight
+  std::vector<TokenId> prompt;  // at least one, each in [0, vocab_size)
   SamplingOptions sampling;
-  int32_t max_tokens = 0;        // at least 1; prompt + max_tokens fits the context
+  int32_t max_tokens = 0;  // at least 1; prompt + max_tokens fits the context
   std::vector<std::string> stop;
   std::vector<TokenId> stop_ids;  // beside the model's own end-of-sequence ids
   bool include_stop = false;
-  bool ignore_eos = false;        // end-of-sequence ids do not end the sequence (stop_ids still do)
+  bool ignore_eos = false;  // end-of-sequence ids do not end the sequence (stop_ids still do)
   bool skip_special_tokens = true;
   Method method = Method::kAuto;
-  int lookahead = 0;              // L of method `pass`, at most the model's
+  int lookahead = 0;  // L of method `pass`, at most the model's
   absl::Time deadline = absl::InfiniteFuture();
   absl::Time received = absl::InfinitePast();  // when the call arrived
 };

@@ -14,15 +14,15 @@
 
 namespace pass {
 
-// Everything since the last report of this sequence. One per validation step; a sequence that ends between two sends what
-// it has with drafted 0.
+// Everything since the last report of this sequence. One per validation step; a sequence that ends between
+// two sends what it has with drafted 0.
 struct StepReport {
   std::vector<TokenId> token_ids;
-  std::string text;        // delta: whole UTF-8 characters; may lag behind token_ids
+  std::string text;                // delta: whole UTF-8 characters; may lag behind token_ids
   Method method = Method::kPlain;  // kPlain or kPass, never kAuto
-  int drafted = 0;
-  int accepted = 0;
-  int rows = 0;            // rows of this sequence in its forwards, prefill left out
+  int drafted = 0;                 // by the validation step, those behind a stop included
+  int accepted = 0;  // drafts that are among token_ids: a stop inside an accepted run ends the count
+  int rows = 0;      // rows of this sequence in its forwards, prefill left out
   int forwards = 0;
   absl::Duration step_time;  // wall time of these forwards
 };
@@ -33,12 +33,13 @@ std::string_view FinishReasonName(FinishReason reason);
 
 struct SpeculationSummary {
   int64_t validation_steps = 0;
-  int64_t forwards = 0;          // prefill forwards that sample nothing are not counted
+  int64_t forwards = 0;  // prefill forwards that sample nothing are not counted
   int64_t drafted = 0;
   int64_t accepted = 0;
   std::vector<int64_t> drafted_by_position;   // [i]: validation steps that proposed a draft at position i + 1
   std::vector<int64_t> accepted_by_position;  // [i]: ... and accepted it
-  // Seconds that plain decoding would have taken / seconds taken; 0: no baseline measured yet in this batch bucket.
+  // Seconds that plain decoding would have taken / seconds taken; 0: no baseline measured yet in this batch
+  // bucket.
   double estimated_decode_speedup = 0;
 };
 
@@ -70,7 +71,8 @@ class TokenSink {
   virtual void OnStep(const StepReport& report) = 0;
   // Exactly once, the last call.
   virtual void OnFinish(const FinishReport& report) = 0;
-  // False while the reader is too far behind: the sequence pauses. Whoever makes it true again wakes the engine.
+  // False while the reader is too far behind: the sequence pauses. Whoever makes it true again wakes the
+  // engine.
   virtual bool Ready() const { return true; }
 };
 

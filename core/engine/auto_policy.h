@@ -1,0 +1,79 @@
+// Method `auto`: `pass` as long as it has paid, else plain, from the seconds per token that both took in this
+// process.
+//
+// Per batch bucket (1, 2, 4, 8, 16, ... sequences) it smooths what unmixed forwards took and emitted. An
+// unknown method is tried. While `pass` runs, a plain forward now and then keeps the baseline honest. When
+// `pass` does not pay, plain runs and `pass` is probed again after a number of forwards that doubles with
+// each probe that fails, up to a limit.
+//
+// The policy looks at speed alone: what is emitted does not depend on it, because a greedy sequence gives the
+// same tokens with either method. Thread: the engine's.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "absl/time/time.h"
+#include "core/engine/observer.h"
+#include "core/engine/request.h"
+
+namespace pass {
+
+class AutoPolicy {
+ public:
+  static constexpr int kPlainForwardsKnown = 4;       // forwards that make a baseline
+  static constexpr int kPassRoundsKnown = 16;         // rounds after which `pass` is judged
+  static constexpr int kForwardsPerBaseline = 64;     // one plain forward in so many
+  static constexpr int kForwardsToFirstBaseline = 8;  // the same while there is no baseline
+  static constexpr int kBaselineAttempts = 4;         // plain forwards until one is unmixed; then later again
+  static constexpr int kFirstRest = 64;               // forwards without `pass` after it did not pay
+  static constexpr int kLongestRest = 4096;
+
+  // The method that sequences at a boundary take for the next forward, in which about `batch` sequences
+  // decode. Call it once per forward that has a sequence with method `auto`.
+  Method Choose(int batch);
+
+  // What one forward took: every forward, whoever chose its method. `batch`: sequences that decoded in it.
+  void Observe(ForwardKind kind, int batch, int emitted_tokens, absl::Duration time);
+
+  // Smoothed time of a plain forward, one token per sequence, in this batch's bucket; none without a
+  // baseline.
+  std::optional<absl::Duration> PlainForwardTime(int batch) const;
+
+  // Index of the batch bucket: the smallest i with batch <= 2^i, at most kNumBuckets - 1.
+  static int BucketOf(int batch);
+  static constexpr int kNumBuckets = 12;
+
+ private:
+  // Exponentially smoothed sums; the first samples count alike.
+  struct Rate {
+    double seconds = 0;
+    double tokens = 0;
+    int samples = 0;
+
+    void Add(double sample_seconds, double sample_tokens, double weight);
+    double seconds_per_token() const { return seconds / tokens; }
+  };
+  struct Bucket {
+    Rate plain;  // samples: forwards
+    Rate pass;   // samples: two forwards in a row, so that each sequence's draft and validation weigh alike
+    int rest_left = 0;  // forwards until `pass` is probed again
+    int next_rest = kFirstRest;
+    int until_baseline = kForwardsToFirstBaseline;
+    int baseline_attempts_left = 0;
+  };
+
+  // The first of two `pass` forwards in a row.
+  struct HalfRound {
+    int bucket = 0;
+    absl::Duration time;
+    int tokens = 0;
+  };
+
+  static void Judge(Bucket& bucket);
+
+  std::array<Bucket, kNumBuckets> buckets_;
+  std::optional<HalfRound> half_round_;
+};
+
+}  // namespace pass

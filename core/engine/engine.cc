@@ -1,0 +1,262 @@
+#include "core/engine/engine.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "core/engine/auto_policy.h"
+#include "core/engine/scheduler.h"
+#include "core/engine/sequence.h"
+
+namespace pass {
+namespace {
+
+absl::Status AtLeastOne(int value, const char* name) {
+  if (value >= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(std::string(name) + " must be at least 1");
+}
+
+SequenceEnd ModelFailure() {
+  return {.reason = FinishReason::kError, .error = absl::InternalError("the model failed on this request")};
+}
+
+SequenceEnd NeverFits() {
+  return {.reason = FinishReason::kError,
+          .error = absl::InvalidArgumentError("prompt and max_tokens do not fit the key-value cache")};
+}
+
+}  // namespace
+
+absl::Status EngineOptions::Validate() const {
+  absl::Status status = AtLeastOne(max_sequences, "max_sequences");
+  status.Update(AtLeastOne(max_batch_rows, "max_batch_rows"));
+  status.Update(AtLeastOne(prefill_chunk_rows, "prefill_chunk_rows"));
+  if (slow_reader_limit <= absl::ZeroDuration()) {
+    status.Update(absl::InvalidArgumentError("slow_reader_limit must be above 0"));
+  }
+  return status;
+}
+
+Engine::Engine(LanguageModel* model, const Tokenizer* tokenizer, std::vector<TokenId> end_of_sequence_ids,
+               const EngineOptions& options, EngineObserver* observer, const Clock* clock)
+    : model_(model),
+      tokenizer_(tokenizer),
+      end_of_sequence_ids_(std::move(end_of_sequence_ids)),
+      options_(options),
+      observer_(observer != nullptr ? observer : &no_observer_),
+      clock_(clock),
+      policy_(std::make_unique<AutoPolicy>()) {}
+
+Engine::~Engine() {
+  for (const auto& sequence : running_) model_->Close(*sequence->model_id());
+}
+
+void Engine::Submit(RequestHandle handle, GenerationRequest request, std::shared_ptr<TokenSink> sink) {
+  if (request.received == absl::InfinitePast()) request.received = clock_->Now();
+  const SequenceContext context{
+      .model = &model_->info(), .tokenizer = tokenizer_, .end_of_sequence_ids = end_of_sequence_ids_};
+  waiting_.push_back(std::make_unique<Sequence>(handle, std::move(request), std::move(sink), context));
+}
+
+void Engine::Cancel(RequestHandle handle, FinishReason reason, absl::Time requested) {
+  for (const Sequences* sequences : {&waiting_, &running_}) {
+    for (const auto& sequence : *sequences) {
+      if (sequence->handle() == handle) sequence->End({.reason = reason}, std::min(requested, clock_->Now()));
+    }
+  }
+}
+
+void Engine::CancelAll(FinishReason reason, const absl::Status& error) {
+  for (const Sequences* sequences : {&waiting_, &running_}) {
+    for (const auto& sequence : *sequences) sequence->End({.reason = reason, .error = error}, clock_->Now());
+  }
+}
+
+bool Engine::Step() {
+  EndLate(clock_->Now());
+  DropEnded(waiting_);
+  DropEnded(running_);
+  Admit();
+  const bool ran = RunForward();
+  observer_->OnState({.running = num_running(), .waiting = num_waiting(), .kv = model_->kv_usage()});
+  return ran;
+}
+
+absl::Time Engine::NextWakeUp() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& sequence : waiting_) next = std::min(next, sequence->request().deadline);
+  for (const auto& sequence : running_) {
+    next = std::min(
+        {next, sequence->request().deadline, sequence->reader_wait_start() + options_.slow_reader_limit});
+  }
+  return next;
+}
+
+// Deadlines, and readers that do not come back.
+void Engine::EndLate(absl::Time now) {
+  for (const Sequences* sequences : {&waiting_, &running_}) {
+    for (const auto& sequence : *sequences) {
+      const absl::Time deadline = sequence->request().deadline;
+      if (deadline <= now) sequence->End({.reason = FinishReason::kDeadline}, deadline);
+    }
+  }
+  for (const auto& sequence : running_) {
+    sequence->CheckReader(now);
+    const absl::Time limit = sequence->reader_wait_start() + options_.slow_reader_limit;
+    if (limit <= now) sequence->End({.reason = FinishReason::kCancelled}, limit);
+  }
+}
+
+void Engine::DropEnded(Sequences& sequences) {
+  for (const auto& sequence : sequences) {
+    if (sequence->ended()) Finish(*sequence);
+  }
+  std::erase_if(sequences, [](const auto& sequence) { return sequence->ended(); });
+}
+
+void Engine::Admit() {
+  while (!waiting_.empty() && num_running() < options_.max_sequences && AdmitNext()) {
+  }
+}
+
+// False: the oldest must wait for pages, and the others behind it.
+bool Engine::AdmitNext() {
+  Sequence& sequence = *waiting_.front();
+  const absl::Time now = clock_->Now();
+  const absl::StatusOr<SequenceId> id = model_->Open(sequence.kv_tokens());
+  if (id.ok()) {
+    sequence.Admit(*id, now);
+    observer_->OnAdmitted(sequence.request(), now - sequence.request().received);
+    running_.push_back(std::move(waiting_.front()));
+    waiting_.erase(waiting_.begin());
+    return true;
+  }
+  // With nothing running no page will ever come back.
+  if (absl::IsResourceExhausted(id.status()) && !running_.empty()) return false;
+  const bool never_fits = absl::IsInvalidArgument(id.status()) || absl::IsResourceExhausted(id.status());
+  if (!never_fits) observer_->OnModelError(sequence.request(), id.status());
+  sequence.End(never_fits ? NeverFits() : ModelFailure(), now);
+  Finish(sequence);
+  waiting_.erase(waiting_.begin());
+  return true;
+}
+
+void Engine::ChooseMethods() {
+  int batch = 0;
+  std::vector<Sequence*> choosers;
+  for (const auto& sequence : running_) {
+    const RowNeed need = sequence->need();
+    if (need.decode_rows == 0) continue;
+    if (need.prefill_rows == 0) ++batch;
+    if (need.prefill_rows <= options_.prefill_chunk_rows && sequence->MayChooseMethod()) {
+      choosers.push_back(sequence.get());
+    }
+  }
+  if (choosers.empty()) return;
+  const Method method = policy_->Choose(std::max(batch, 1));
+  for (Sequence* sequence : choosers) sequence->SetMethod(method);
+}
+
+std::vector<Row> Engine::PlanRows() {
+  std::vector<RowNeed> needs;
+  for (const auto& sequence : running_) needs.push_back(sequence->need());
+  const std::vector<RowGrant> grants =
+      PlanForward(needs, {.rows = options_.max_batch_rows, .prefill_rows = options_.prefill_chunk_rows});
+  std::vector<Row> rows;
+  for (size_t i = 0; i < running_.size(); ++i) running_[i]->PlanRows(grants[i], rows);
+  return rows;
+}
+
+// What the planned forward is; its time and its tokens are not known yet.
+ForwardReport Engine::Describe() const {
+  ForwardReport report;
+  int pass_sequences = 0;
+  for (const auto& sequence : running_) {
+    report.prefill_rows += sequence->num_prefill_rows();
+    report.decode_rows += sequence->num_decode_rows();
+    report.lookahead_rows += sequence->num_lookahead_rows();
+    if (!sequence->decodes()) continue;
+    ++report.sequences;
+    if (sequence->method() == Method::kPass) ++pass_sequences;
+  }
+  if (report.sequences == 0) {
+    report.kind = ForwardKind::kPrefill;
+  } else if (report.prefill_rows > 0 || (pass_sequences != 0 && pass_sequences != report.sequences)) {
+    report.kind = ForwardKind::kMixed;
+  } else {
+    report.kind = pass_sequences > 0 ? ForwardKind::kPass : ForwardKind::kPlain;
+  }
+  return report;
+}
+
+bool Engine::RunForward() {
+  ChooseMethods();
+  const std::vector<Row> rows = PlanRows();
+  if (rows.empty()) return false;
+  const absl::Time start = clock_->Now();
+  const absl::StatusOr<std::vector<RowResult>> results = model_->Forward(rows);
+  if (!results.ok()) {
+    FailForward(results.status());
+  } else if (results->size() != rows.size()) {
+    FailForward(absl::InternalError("the forward's results are not one per row"));
+  } else {
+    HandOver(*results, start);
+  }
+  DropEnded(running_);
+  return true;
+}
+
+void Engine::HandOver(std::span<const RowResult> results, absl::Time start) {
+  ForwardReport report = Describe();
+  for (const auto& sequence : running_) {
+    if (sequence->num_prefill_rows() + sequence->num_decode_rows() == 0) continue;
+    if (const absl::Status error = sequence->TakeResults(results); !error.ok()) {
+      observer_->OnModelError(sequence->request(), error);
+      sequence->End(ModelFailure(), start);
+    }
+    report.emitted_tokens += sequence->num_emitted();
+    if (sequence->ended()) continue;  // its keys and values are dropped anyway
+    const absl::Status committed = model_->Commit(*sequence->model_id(), sequence->commit());
+    if (committed.ok()) continue;
+    observer_->OnModelError(sequence->request(), committed);
+    sequence->End(ModelFailure(), start);
+  }
+  const absl::Time now = clock_->Now();
+  report.time = now - start;
+  policy_->Observe(report.kind, report.sequences, report.emitted_tokens, report.time);
+  observer_->OnForward(report);
+  for (const auto& sequence : running_) {
+    sequence->AddForward(report, now);
+    if (!sequence->ended() && sequence->ReportDue()) Report(*sequence, now);
+  }
+}
+
+// Whoever rode in the forward ends with it; those who waited for their readers did not.
+void Engine::FailForward(const absl::Status& status) {
+  for (const auto& sequence : running_) {
+    if (sequence->num_prefill_rows() + sequence->num_decode_rows() == 0) continue;
+    observer_->OnModelError(sequence->request(), status);
+    sequence->End(ModelFailure(), clock_->Now());
+  }
+}
+
+void Engine::Report(Sequence& sequence, absl::Time now) {
+  const Sequence::TakenReport taken = sequence.TakeReport(now);
+  observer_->OnStep(taken.report, taken.since_last, taken.first);
+  sequence.sink().OnStep(taken.report);
+}
+
+// Pages first: nothing that a reader does may keep them.
+void Engine::Finish(Sequence& sequence) {
+  if (sequence.model_id().has_value()) model_->Close(*sequence.model_id());
+  const absl::Time now = clock_->Now();
+  if (sequence.ReportDue()) Report(sequence, now);
+  const FinishReport report = sequence.Finish(*policy_, now);
+  const bool cut_off = report.reason == FinishReason::kCancelled || report.reason == FinishReason::kDeadline;
+  if (cut_off && sequence.model_id().has_value()) observer_->OnCancelFreed(now - sequence.end_time());
+  observer_->OnFinish(report);
+  sequence.sink().OnFinish(report);
+}
+
+}  // namespace pass

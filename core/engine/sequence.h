@@ -1,0 +1,137 @@
+// One request in the engine: its prompt, where it stands, its decoders, its output and its accounts. It plans
+// its rows of the next forward and takes their results; the engine calls the model and the sinks.
+//
+// Life: waiting -> Admit -> prefill (all prompt tokens but the last) -> decoding -> End. The last prompt
+// token is the first newest token: the decoder's rows may ride in the forward with the last prefill rows.
+//
+// Owner and thread: the engine's. Not movable: rows point at its sampling options.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "core/decode/decoder.h"
+#include "core/engine/accounts.h"
+#include "core/engine/engine.h"
+#include "core/engine/request.h"
+#include "core/engine/scheduler.h"
+#include "core/engine/token_output.h"
+#include "core/engine/token_sink.h"
+#include "core/model/language_model.h"
+
+namespace pass {
+
+// What all sequences share; borrowed.
+struct SequenceContext {
+  const ModelInfo* model = nullptr;
+  const Tokenizer* tokenizer = nullptr;
+  std::span<const TokenId> end_of_sequence_ids;
+};
+
+class Sequence {
+ public:
+  Sequence(RequestHandle handle, GenerationRequest request, std::shared_ptr<TokenSink> sink,
+           const SequenceContext& context);
+  Sequence(const Sequence&) = delete;
+  Sequence& operator=(const Sequence&) = delete;
+
+  RequestHandle handle() const { return handle_; }
+  const GenerationRequest& request() const { return request_; }
+  TokenSink& sink() const { return *sink_; }
+
+  // Committed positions that it may come to need.
+  int32_t kv_tokens() const { return num_prompt_tokens() + request_.max_tokens; }
+  void Admit(SequenceId id, absl::Time now);
+  // The model's sequence; none while it waits.
+  std::optional<SequenceId> model_id() const { return model_id_; }
+
+  // Looks at the reader; the engine then knows whether to plan rows and since when it waits.
+  void CheckReader(absl::Time now);
+  absl::Time reader_wait_start() const { return reader_wait_start_; }  // InfiniteFuture: the reader keeps up
+
+  // True if the next rows may come from either method, as the engine likes: `auto`, greedy, look-ahead tokens
+  // loaded and no round under way.
+  bool MayChooseMethod() const;
+  void SetMethod(Method method) { method_ = method; }
+
+  RowNeed need() const;
+  // Appends what was granted to `rows`, the forward of all sequences.
+  void PlanRows(const RowGrant& grant, std::vector<Row>& rows);
+
+  // The rows of the forward that is planned or was just done.
+  bool decodes() const { return num_decode_rows_ > 0; }
+  int num_prefill_rows() const { return num_prefill_rows_; }
+  int num_decode_rows() const { return num_decode_rows_; }
+  int num_lookahead_rows() const { return num_lookahead_rows_; }
+  Method method() const { return method_; }
+
+  // `results`: of the whole forward. Afterwards: emitted tokens are in the accounts; the sequence may have
+  // ended; if it has not, the rows of commit() must be committed. An error is that of a row: the caller ends
+  // the sequence.
+  absl::Status TakeResults(std::span<const RowResult> results);
+  std::span<const int> commit() const { return commit_; }
+  int num_emitted() const { return num_emitted_; }
+  // After the forward's time is known. `now`: its end.
+  void AddForward(const ForwardReport& forward, absl::Time now);
+
+  // A report is due: a validation step was made, or the sequence ended and has tokens that no report showed.
+  bool ReportDue() const { return validated_ || (ended() && accounts_.has_tokens()); }
+  struct TakenReport {
+    StepReport report;
+    absl::Duration since_last;  // since the report before; for the first one, since the request was received
+    bool first = false;
+  };
+  TakenReport TakeReport(absl::Time now);
+
+  // Ends the sequence; the first end counts. Only a stop or the length flushes held-back text: a sequence
+  // that is cut off has shown a prefix of its text. `since`: when it should have ended, for OnCancelFreed.
+  void End(SequenceEnd end, absl::Time since);
+  bool ended() const { return end_.has_value(); }
+  absl::Time end_time() const { return end_time_; }
+  FinishReport Finish(const AutoPolicy& policy, absl::Time now) const;
+
+ private:
+  int32_t num_prompt_tokens() const { return static_cast<int32_t>(request_.prompt.size()); }
+  int lookahead() const;
+  Decoder& decoder() const;
+  void PlanPrefillRows(int count, std::vector<Row>& rows);
+  void PlanDecodeRows(std::vector<Row>& rows);
+  void EmitTokens(const Absorbed& absorbed);
+
+  const RequestHandle handle_;
+  const GenerationRequest request_;
+  const std::shared_ptr<TokenSink> sink_;
+  const SequenceContext context_;
+  std::unique_ptr<Decoder> plain_;
+  std::unique_ptr<Decoder> pass_;  // null where the request never uses it
+  TokenOutput output_;
+  Accounts accounts_;
+
+  std::optional<SequenceId> model_id_;
+  Frontier frontier_;
+  int32_t num_prefilled_ = 0;  // prompt tokens committed by prefill rows
+  Method method_;              // of the next rows: kPlain or kPass
+  int left_out_ = 0;           // as RowNeed's
+
+  int first_row_ = 0;  // of the planned forward
+  int num_prefill_rows_ = 0;
+  int num_decode_rows_ = 0;
+  int num_lookahead_rows_ = 0;
+  std::vector<int> commit_;
+  int num_emitted_ = 0;
+  bool validated_ = false;
+
+  std::optional<SequenceEnd> end_;
+  absl::Time end_time_;
+  absl::Time admitted_ = absl::InfiniteFuture();
+  absl::Time prefill_end_ = absl::InfiniteFuture();
+  absl::Time first_report_ = absl::InfiniteFuture();
+  absl::Time last_report_;
+  absl::Time reader_wait_start_ = absl::InfiniteFuture();
+};
+
+}  // namespace pass
