@@ -1,0 +1,52 @@
+// The server's settings: flags in long kebab-case, each with a PASS_ environment twin (--max-queue,
+// PASS_MAX_QUEUE) and the same key in an optional --config file (TOML or INI). A flag wins over the
+// environment, which wins over the file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace pass {
+
+struct ServerConfig {
+  std::string model;
+  std::string lookahead_file;  // empty: method `pass` is refused
+  std::string listen = "127.0.0.1:50051";
+  std::string metrics_listen = "127.0.0.1:9090";
+  std::string dtype = "bf16";
+  std::string device = "cpu";
+  int threads = 0;  // 0: one per core
+  int64_t kv_cache_mib = 1024;
+  int max_sequences = 16;
+  int max_queue = 64;
+  int prefill_chunk = 128;     // prompt rows of one forward
+  int32_t context_length = 0;  // 0: the model's own
+  int max_message_mib = 4;
+  int64_t max_prompt_bytes = int64_t{1} << 20;
+  int outbox_tokens = 256;
+  absl::Duration slow_reader_timeout = absl::Seconds(30);
+  absl::Duration drain_timeout = absl::Seconds(90);
+  bool reflection = false;
+  std::string ready_file;
+  std::string log_format = "text";
+  std::string log_level = "info";
+
+  // The first setting that is out of range, by its flag.
+  absl::Status Validate() const;
+};
+
+// Fills `config`. Set: the process should end now with this code, because help or the version was asked for
+// (0) or the command line is wrong (1, said in one line on stderr).
+std::optional<int> ParseCommandLine(int argc, const char* const* argv, ServerConfig* config);
+
+// One log line with every setting.
+void LogConfig(const ServerConfig& config);
+
+// What --version prints after the name.
+std::string ServerVersion();
+
+}  // namespace pass

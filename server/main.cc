@@ -1,0 +1,117 @@
+// pass-server: loads a model, serves it, and ends in order. Wires the concrete types; everything else is in
+// the library.
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/base/status_macros.h"
+#include "core/engine/engine_thread.h"
+#include "core/model/load.h"
+#include "server/config.h"
+#include "server/grpc_server.h"
+#include "server/health.h"
+#include "server/load_progress.h"
+#include "server/logging.h"
+#include "server/metrics.h"
+#include "server/metrics_endpoint.h"
+#include "server/options_of_config.h"
+#include "server/pass_service.h"
+#include "server/ready_file.h"
+#include "server/shutdown_signal.h"
+#include "server/warm_up.h"
+
+namespace pass {
+namespace {
+
+// Beyond the drain: time for the last messages to leave, and for the process to end after that.
+constexpr absl::Duration kLastMessages = absl::Seconds(2);
+constexpr absl::Duration kEnding = absl::Seconds(10);
+
+void ReportModel(const ServedModel& model, const LoadedModel& loaded, LoadClock* load_clock,
+                 Metrics* metrics) {
+  for (const std::string& warning : loaded.warnings) Log(LogLevel::kWarning, "model", {{"warning", warning}});
+  for (const auto& [phase, seconds] : load_clock->Finish()) metrics->SetLoadSeconds(phase, seconds);
+  metrics->SetBuildInfo({.version = ServerVersion(),
+                         .torch = LibTorchVersion(),
+                         .device = model.info.device,
+                         .dtype = model.info.dtype,
+                         .model = model.info.name});
+}
+
+void DrainAndStop(const ServerConfig& config, const Clock& clock, PassService* service, EngineThread* engine,
+                  GrpcServer* server) {
+  Log(LogLevel::kInfo, "draining");
+  SetReadiness(server->health(), /*ready=*/false);
+  service->StopAccepting();
+  const bool all_finished = engine->Drain(clock.Now() + config.drain_timeout);
+  server->Shutdown(clock.Now() + kLastMessages);
+  Log(LogLevel::kInfo, "stopped", {{"all_finished", all_finished}});
+}
+
+absl::Status Run(const ServerConfig& config) {
+  ShutdownSignal shutdown(config.drain_timeout + kLastMessages + kEnding);
+  const SystemClock clock;
+  Metrics metrics(&clock);
+  metrics.set_counting(false);
+  PassService service(ServiceOptionsOf(config), &metrics, &clock);
+
+  // The ports are open while the model loads: health says NOT_SERVING, calls get UNAVAILABLE.
+  PASS_ASSIGN_OR_RETURN(const auto endpoint,
+                        MetricsEndpoint::Start(config.metrics_listen, metrics.registry()));
+  PASS_ASSIGN_OR_RETURN(const auto server, GrpcServer::Start(GrpcServerOptionsOf(config), &service));
+  LoadClock load_clock(/*terminal=*/isatty(STDERR_FILENO) == 1);
+  const auto progress = [&](std::string_view phase, double fraction) { load_clock.Report(phase, fraction); };
+  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(LoadOptionsOf(config), progress));
+  load_clock.Report("tokenizer", 0);
+  PASS_ASSIGN_OR_RETURN(TextModel text, LoadTextModel(config.model));
+  PASS_ASSIGN_OR_RETURN(const ServedModel model, MakeServedModel(*loaded.model, std::move(text)));
+
+  const EngineOptions engine_options = EngineOptionsOf(config);
+  PASS_RETURN_IF_ERROR(engine_options.Validate());
+  EngineThread engine(
+      std::make_unique<Engine>(loaded.model.get(), model.text.tokenizer.get(), model.text.end_of_sequence_ids,
+                               engine_options, &metrics, &clock),
+      config.max_queue, &clock);
+  load_clock.Report("warm_up", 0);
+  PASS_RETURN_IF_ERROR(WarmUp(model, WarmUpOptionsOf(config), &engine));
+  ReportModel(model, loaded, &load_clock, &metrics);
+  metrics.set_counting(true);
+
+  const Liveness liveness({}, &engine, server->health(), &clock);
+  service.Serve(&model, &engine);
+  SetReadiness(server->health(), /*ready=*/true);
+  shutdown.BecomeOrderly();
+  absl::Status status;
+  if (!config.ready_file.empty()) {
+    status = WriteReadyFile(config.ready_file, server->address(), endpoint->address());
+  }
+  if (status.ok()) {
+    Log(LogLevel::kInfo, "ready",
+        {{"grpc", server->address()},
+         {"metrics", endpoint->address()},
+         {"model", model.info.name},
+         {"lookahead", int64_t{model.info.num_lookahead}}});
+    shutdown.Wait();
+  }
+  DrainAndStop(config, clock, &service, &engine, server.get());
+  return status;
+}
+
+}  // namespace
+}  // namespace pass
+
+int main(int argc, char** argv) {
+  pass::ServerConfig config;
+  if (const std::optional<int> code = pass::ParseCommandLine(argc, argv, &config)) return *code;
+  absl::Status status = pass::ConfigureLogging(config.log_format, config.log_level);
+  if (status.ok()) {
+    pass::LogConfig(config);
+    status = pass::Run(config);
+  }
+  if (!status.ok()) pass::Log(pass::LogLevel::kError, "failed", {{"error", std::string(status.message())}});
+  return status.ok() ? 0 : 1;
+}

@@ -1,0 +1,27 @@
+// The loaded model as requests see it. Constant while the server serves, so that any thread may read it.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "core/model/language_model.h"
+#include "core/text/text_model.h"
+
+namespace pass {
+
+struct ServedModel {
+  ModelInfo info;
+  TextModel text;
+  int32_t max_sequence_tokens =
+      0;  // prompt and completion: the context, or the pool of keys and values if that is less
+};
+
+// FAILED_PRECONDITION: the tokenizer has ids that the embedding table has no row for. Call it before the
+// model is another thread's.
+absl::StatusOr<ServedModel> MakeServedModel(const LanguageModel& model, TextModel text);
+
+struct RequestLimits {
+  int64_t max_prompt_bytes = int64_t{1} << 20;
+};
+
+}  // namespace pass

@@ -1,0 +1,20 @@
+// Short generations before the server says ready, so that the first client does not pay for memory, threads
+// and kernels that are made on first use.
+#pragma once
+
+#include "absl/status/status.h"
+#include "core/engine/engine_thread.h"
+#include "server/served_model.h"
+
+namespace pass {
+
+struct WarmUpOptions {
+  int max_batch = 16;      // at most so many at a time, in powers of two
+  int prefill_rows = 128;  // a prompt of a whole prefill chunk
+};
+
+// Every method that the model has, on the engine's own thread. An error means that the model cannot generate:
+// do not serve.
+absl::Status WarmUp(const ServedModel& model, const WarmUpOptions& options, EngineThread* engine);
+
+}  // namespace pass
