@@ -31,7 +31,8 @@ int Turn(const ChatCommand& command, const PassClient& client, const std::string
 void ChatCommand::AddTo(CLI::App* command) {
   connection.AddTo(command);
   prompt.AddTo(command, /*required=*/false);
-  command->add_option("--system", system, "System message");
+  command->add_option_function<std::string>(
+      "--system", [this](const std::string& given) { system = given; }, "System message");
   generation.AddTo(command);
   output.AddTo(command);
 }

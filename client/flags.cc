@@ -5,24 +5,46 @@
 #include <fstream>
 #include <iterator>
 #include <string_view>
+#include <type_traits>
 
 #include "nlohmann/json.hpp"
 
 namespace pass {
+namespace {
+
+// An option that stays unset when it is not given. CLI11 takes an empty argument for unset or 0, which would
+// hide a mistake in a script, and wraps negative numbers into unsigned ones.
+template <typename T>
+CLI::Option* AddOptional(CLI::App* command, const std::string& name, std::optional<T>* value,
+                         const std::string& what) {
+  CLI::Option* option = command->add_option_function<T>(
+      name, [value](const T& given) { *value = given; }, what);
+  if constexpr (std::is_arithmetic_v<T>) {
+    option->check([](const std::string& text) { return text.empty() ? "empty" : ""; }, "");
+  }
+  if constexpr (std::is_unsigned_v<T>) {
+    option->check([](const std::string& text) { return text.starts_with('-') ? "negative" : ""; }, "");
+  }
+  return option;
+}
+
+}  // namespace
 
 void ConnectionFlags::AddTo(CLI::App* command) {
   command->add_option("--address", address, "Server, host:port")
       ->envname("PASS_ADDRESS")
       ->capture_default_str();
-  command->add_option("--timeout", timeout_seconds, "Deadline of a call in seconds (default: none)")
-      ->check(CLI::PositiveNumber);
+  AddOptional(command, "--timeout", &timeout_seconds, "Deadline of a call in seconds (default: none)")
+      ->check(
+          [](const std::string& text) { return std::strtod(text.c_str(), nullptr) > 0 ? "" : "not above 0"; },
+          "");
 }
 
 void PromptFlags::AddTo(CLI::App* command, bool required) {
   CLI::Option_group* group = command->add_option_group("prompt");
-  group->add_option("--prompt", prompt, "Prompt text; - reads standard input");
-  group->add_option("--prompt-file", file,
-                    "File that holds the prompt, taken byte by byte; - reads standard input");
+  AddOptional(group, "--prompt", &prompt, "Prompt text; - reads standard input");
+  AddOptional(group, "--prompt-file", &file,
+              "File that holds the prompt, taken byte by byte; - reads standard input");
   group->require_option(required ? 1 : 0, 1);
 }
 
@@ -44,21 +66,21 @@ std::string PromptFlags::Read(Console& console) const {
 }
 
 void GenerationFlags::AddTo(CLI::App* command) {
-  command->add_option("--max-tokens", max_tokens, "Most tokens to generate (default 256)");
-  command->add_option("--temperature", temperature, "0 is greedy (default 1)");
-  command->add_option("--top-k", top_k, "Keep the K likeliest tokens (default 0: off)");
-  command->add_option("--top-p", top_p, "Keep the likeliest tokens that sum to P (default 1: off)");
-  command->add_option("--min-p", min_p, "Drop tokens below M times the likeliest (default 0: off)");
-  command->add_option("--seed", seed, "Same seed, same output (default: drawn by the server)");
+  AddOptional(command, "--max-tokens", &max_tokens, "Most tokens to generate (default 256)");
+  AddOptional(command, "--temperature", &temperature, "0 is greedy (default 1)");
+  AddOptional(command, "--top-k", &top_k, "Keep the K likeliest tokens (default 0: off)");
+  AddOptional(command, "--top-p", &top_p, "Keep the likeliest tokens that sum to P (default 1: off)");
+  AddOptional(command, "--min-p", &min_p, "Drop tokens below M times the likeliest (default 0: off)");
+  AddOptional(command, "--seed", &seed, "Same seed, same output (default: drawn by the server)");
   command->add_option("--stop", stop, "Strings that end the text")->allow_extra_args();
   command->add_option("--stop-id", stop_ids, "Token ids that end the text")->allow_extra_args();
   command->add_flag("--include-stop", include_stop, "Keep the matched stop string in the text");
   command->add_flag("--ignore-eos", ignore_eos, "Go on after the model's end-of-sequence token");
-  command->add_option("--method", method, "Decoding: auto, plain or pass (default: the server's)");
-  command->add_option("--lookahead", lookahead,
-                      "Look-ahead tokens of method pass (default: all that are loaded)");
-  command->add_option("--model", model, "Refuse any other model than this one");
-  command->add_option("--request-id", request_id, "Name of the request in the server's log");
+  AddOptional(command, "--method", &method, "Decoding: auto, plain or pass (default: the server's)");
+  AddOptional(command, "--lookahead", &lookahead,
+              "Look-ahead tokens of method pass (default: all that are loaded)");
+  AddOptional(command, "--model", &model, "Refuse any other model than this one");
+  AddOptional(command, "--request-id", &request_id, "Name of the request in the server's log");
 }
 
 v1::GenerateRequest GenerationFlags::ToRequest() const {

@@ -31,8 +31,13 @@ std::string_view HealthText(PassClient::Health health) {
 void TokenizeCommand::AddTo(CLI::App* command) {
   connection.AddTo(command);
   prompt.AddTo(command, /*required=*/true);
-  command->add_flag("--add-bos,!--no-bos", add_bos,
-                    "Beginning-of-sequence token (default: as the model wants it)");
+  CLI::Option* add = command->add_flag_callback(
+      "--add-bos", [this] { add_bos = true; },
+      "Beginning-of-sequence token first (default: as the model wants it)");
+  command
+      ->add_flag_callback(
+          "--no-bos", [this] { add_bos = false; }, "No beginning-of-sequence token")
+      ->excludes(add);
   command->add_flag("--parse-control", parse_control, "Text that spells a control token becomes that token");
   command->add_flag("--json", json, "One JSON object");
 }

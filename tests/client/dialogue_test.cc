@@ -1,0 +1,136 @@
+// Commands that show or converse: runs of accepted drafts, chat, demo.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/client/run_on_strings.h"
+#include "tests/client/scripted_server.h"
+
+namespace pass {
+namespace {
+
+using ::testing::HasSubstr;
+
+ClientRun ShowRuns(const ScriptedServer& server, const std::string& color) {
+  return RunOnStrings(
+      {"generate", "--address", server.address(), "--prompt", "p", "--show-runs", "--color", color});
+}
+
+TEST(ShowRuns, BracketsEachAcceptedDraft) {
+  ScriptedServer server;
+  server.messages = {Step("a", 0, 0, 1), Step("bcde", 4, 2, 2), Step("fg", 4, 0, 2), End(7)};
+  EXPECT_EQ(ShowRuns(server, "never").out, "ab[c][d]efg");
+}
+
+TEST(ShowRuns, ShadesAcceptedDraftsAndKeepsLineBreaksOutOfTheShade) {
+  ScriptedServer server;
+  server.messages = {Step("bc\nd", 4, 2, 2), End(4)};
+  EXPECT_EQ(ShowRuns(server, "always").out,
+            "b\x1b[38;5;231;48;5;22mc\x1b[0m\x1b[38;5;231;48;5;29m↵\x1b[0m\nd");
+}
+
+TEST(ShowRuns, ShowsMergedStepsPlain) {
+  ScriptedServer server;
+  server.messages = {Step("abcdefgh", 8, 4, 4), End(8)};
+  EXPECT_EQ(ShowRuns(server, "never").out, "abcdefgh");
+}
+
+TEST(ShowRuns, ARoundCutShortMarksOnlyWhatCameThrough) {
+  ScriptedServer server;
+  server.messages = {Step("ab", 4, 4, 2), End(2)};
+  EXPECT_EQ(ShowRuns(server, "never").out, "a[b]");
+}
+
+TEST(ShowRuns, JoinsTokensThatShareACharacter) {
+  ScriptedServer server;
+  v1::GenerateResponse step = Step("", 4, 2, 2);
+  for (const int id : {1000 + 'x', 1, 2, 1000 + 'y'}) step.add_token_ids(id);
+  step.set_text("xéy");
+  server.messages = {step, End(4)};
+  EXPECT_EQ(ShowRuns(server, "never").out, "x[é]y");
+}
+
+TEST(ShowRuns, KeepsTheMarkOfTextThatWasHeldBack) {
+  ScriptedServer server;
+  v1::GenerateResponse first = Step("abc", 4, 1, 2);
+  first.set_text("a");
+  v1::GenerateResponse second = Step("de", 4, 0, 2);
+  second.set_text("bcde");
+  server.messages = {first, second, End(5)};
+  EXPECT_EQ(ShowRuns(server, "never").out, "a[b]cde");
+}
+
+TEST(ShowRuns, ShowsTextThatFitsNoTokenUnmarked) {
+  ScriptedServer server;
+  v1::GenerateResponse step = Step("abc", 4, 1, 2);
+  step.set_text("another text");
+  server.messages = {step, Step("de", 4, 0, 2), End(5)};
+  EXPECT_EQ(ShowRuns(server, "never").out, "another textde");
+}
+
+TEST(Chat, RemembersWhatWasSaid) {
+  ScriptedServer server;
+  server.messages = {Step("yes", 0, 0, 1), End(3)};
+  const ClientRun run =
+      RunOnStrings({"chat", "--address", server.address(), "--system", "Be brief.", "--quiet"},
+                   "one\n\ntwo\n/clear\nthree\n/quit\nfour\n");
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "yes\nyes\nyes\n");
+  ASSERT_EQ(server.requests.size(), 3u);
+  const v1::Chat& second = server.requests[1].chat();
+  ASSERT_EQ(second.messages_size(), 4);
+  EXPECT_EQ(second.messages(0).role(), "system");
+  EXPECT_EQ(second.messages(1).content(), "one");
+  EXPECT_EQ(second.messages(2).role(), "assistant");
+  EXPECT_EQ(second.messages(2).content(), "yes");
+  EXPECT_EQ(second.messages(3).content(), "two");
+  EXPECT_EQ(server.requests[2].chat().messages_size(), 2);  // the system message outlives /clear
+}
+
+TEST(Chat, AnswersOnePromptAndEnds) {
+  ScriptedServer server;
+  server.messages = {Step("yes", 0, 0, 1), End(3)};
+  const ClientRun run =
+      RunOnStrings({"chat", "--address", server.address(), "--prompt", "hi", "--json"}, "unread\n");
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("\"type\":\"summary\""));
+  ASSERT_EQ(server.requests.size(), 1u);
+  EXPECT_EQ(server.requests[0].chat().messages(0).content(), "hi");
+}
+
+TEST(Chat, AScriptLearnsOfAnErrorAndAPersonMayGoOn) {
+  ScriptedServer server;
+  server.status = RichError();
+  EXPECT_EQ(RunOnStrings({"chat", "--address", server.address()}, "one\ntwo\n").code, 1);
+  EXPECT_EQ(server.requests.size(), 1u);
+  EXPECT_EQ(RunOnStrings({"chat", "--address", server.address()}, "one\ntwo\n", /*terminal=*/true).code, 0);
+  ASSERT_EQ(server.requests.size(), 3u);
+  EXPECT_EQ(server.requests[2].chat().messages_size(), 1);  // the failed turn is not part of the conversation
+}
+
+TEST(Demo, ShowsBothMethodsOnBothPromptsAndTimesThemAgain) {
+  ScriptedServer server;
+  server.info.set_model("tiny");
+  server.messages = {Step("a", 0, 0, 1), Step("bcd", 4, 1, 2), End(4)};
+  const ClientRun run = RunOnStrings({"demo", "--address", server.address(), "--max-tokens", "4"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  ASSERT_EQ(server.requests.size(), 8u);
+  for (size_t i = 0; i < server.requests.size(); ++i) {
+    EXPECT_EQ(server.requests[i].sampling().temperature(), 0);
+    EXPECT_EQ(server.requests[i].speculation().method(), i % 2 == 0 ? "plain" : "pass");
+  }
+  EXPECT_THAT(run.out, HasSubstr("ab[c]d"));
+  EXPECT_THAT(run.out, HasSubstr("1.00x"));  // the script takes two seconds either way
+  EXPECT_THAT(run.out, HasSubstr("code: plain and PaSS gave byte-identical texts.\n"));
+  EXPECT_THAT(run.out, HasSubstr("prose: plain and PaSS gave byte-identical texts.\n"));
+}
+
+TEST(Demo, EndsWithTheServersError) {
+  ScriptedServer server;
+  server.status = {grpc::StatusCode::FAILED_PRECONDITION, "no look-ahead tokens"};
+  const ClientRun run = RunOnStrings({"demo", "--address", server.address()});
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.err, HasSubstr("error: FAILED_PRECONDITION: no look-ahead tokens"));
+}
+
+}  // namespace
+}  // namespace pass
