@@ -1,0 +1,99 @@
+#include "tests/core/decode/broken_pass.h"
+
+#include <cmath>
+
+#include "core/decode/accept.h"
+#include "core/sampling/draw.h"
+#include "core/sampling/noise.h"
+
+namespace pass {
+namespace {
+
+// The same distribution as if its temperature had been half as high.
+Distribution Sharpened(Distribution q) {
+  double sum = 0;
+  for (float probability : q.probabilities) sum += probability * probability;
+  for (float& probability : q.probabilities)
+    probability = static_cast<float>(probability * probability / sum);
+  return q;
+}
+
+}  // namespace
+
+std::vector<Row> BrokenPass::Plan(const Frontier& frontier) {
+  std::vector<Row> rows = {{.sequence = frontier.sequence,
+                            .token = frontier.newest,
+                            .position = frontier.position,
+                            .sampling = frontier.sampling,
+                            .output = drafting_ ? RowOutput::kToken : RowOutput::kDistribution}};
+  for (int i = 0; i < lookahead_; ++i) {
+    rows.push_back({.sequence = frontier.sequence,
+                    .token = drafting_ ? 0 : drafts_[i],
+                    .lookahead = drafting_ ? i + 1 : 0,
+                    .position = frontier.position + 1 + i,
+                    .parent = i,
+                    .sampling = frontier.sampling,
+                    .output = RowOutput::kDistribution});
+  }
+  return rows;
+}
+
+Absorbed BrokenPass::Absorb(const Frontier& frontier, std::span<const RowResult> results) {
+  Absorbed absorbed = drafting_ ? AbsorbDraft(frontier, results) : AbsorbValidation(frontier, results);
+  drafting_ = !drafting_;
+  return absorbed;
+}
+
+Absorbed BrokenPass::AbsorbDraft(const Frontier& frontier, std::span<const RowResult> results) {
+  const Noise noise(frontier.sampling->seed, frontier.sampling->choice);
+  base_ = frontier.position;
+  drafts_.clear();
+  q_.clear();
+  for (int k = 1; k <= lookahead_; ++k) {
+    const Distribution& q = results[k].distribution;
+    int32_t position = base_ + 1 + k;
+    int32_t base = base_;
+    Purpose purpose = Purpose::kDraft;
+    if (mistake_ == Mistake::kDraftNoiseIsReusedByEveryRound) {
+      position = k;
+      base = 0;
+    }
+    if (mistake_ == Mistake::kDraftAndResidualShareNoise) {
+      base = 0;
+      purpose = Purpose::kTarget;
+    }
+    drafts_.push_back(Draw(q, noise, position, base, purpose));
+    q_.push_back(mistake_ == Mistake::kRatioAtAnotherTemperature ? Sharpened(q) : q);
+  }
+  return {.emitted = {results[0].token}, .commit = {0}};
+}
+
+Absorbed BrokenPass::AbsorbValidation(const Frontier& frontier, std::span<const RowResult> results) {
+  const Noise noise(frontier.sampling->seed, frontier.sampling->choice);
+  Absorbed absorbed{.emitted = {}, .commit = {0}, .validation_step = true, .drafted = lookahead_};
+  int i = 0;
+  for (; i < lookahead_; ++i) {
+    const int32_t position = frontier.position + 1 + i;
+    double u = noise.Uniform(position, base_, Purpose::kAccept);
+    if (mistake_ == Mistake::kDraftAndAcceptanceShareNoise) {
+      u = noise.Bits(position, base_, Purpose::kDraft, drafts_[i]) * 0x1p-32;
+    }
+    if (!Accept(u, results[i].distribution.ProbabilityOf(drafts_[i]), q_[i].ProbabilityOf(drafts_[i]))) break;
+    absorbed.emitted.push_back(drafts_[i]);
+    absorbed.commit.push_back(i + 1);
+  }
+  absorbed.accepted = i;
+
+  const bool rejected = i < lookahead_;
+  if (rejected && mistake_ == Mistake::kCommitsTheRejectedDraft) absorbed.commit.push_back(i + 1);
+  const bool wrong_row = !rejected && i > 0 && mistake_ == Mistake::kBonusFromWrongRow;
+  const Distribution& p = results[wrong_row ? i - 1 : i].distribution;
+  const bool wrong_key =
+      mistake_ == (rejected ? Mistake::kStaleKeyAfterRejection : Mistake::kBonusReusesFirstTokensKey);
+  const int32_t position = wrong_key ? frontier.position : frontier.position + 1 + i;
+  absorbed.emitted.push_back(
+      Draw(rejected ? Residual(p, q_[i]) : p, noise, position, /*base=*/0, Purpose::kTarget));
+  return absorbed;
+}
+
+}  // namespace pass

@@ -1,0 +1,48 @@
+// Algorithm 1 once more, with one mistake of the kind that is easy to make: the tests show that they would
+// notice it. Mistakes that another acceptance rule can express are in pass_distribution_test.cc, on the
+// product's own decoder.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/decode/decoder.h"
+
+namespace pass {
+
+enum class Mistake : uint8_t {
+  kNone,                            // a control: the same tokens as PassDecoder
+  kBonusFromWrongRow,               // the bonus is drawn from the distribution that validated the last draft
+  kBonusReusesFirstTokensKey,       // ... or with the noise of the round's first token
+  kStaleKeyAfterRejection,          // the residual is drawn with the noise of the round's first token
+  kCommitsTheRejectedDraft,         // keys and values of a token that is not in the output stay
+  kDraftAndAcceptanceShareNoise,    // u is the bits that drew the draft
+  kDraftAndResidualShareNoise,      // drafts are drawn with the target's noise
+  kDraftNoiseIsReusedByEveryRound,  // its key is the draft's number: after a rejection the same noise drafts
+                                    // again
+  kRatioAtAnotherTemperature,  // the q of the ratio and the residual is not the one that the draft was drawn
+                               // from
+};
+
+class BrokenPass final : public Decoder {
+ public:
+  BrokenPass(int lookahead, Mistake mistake) : lookahead_(lookahead), mistake_(mistake) {}
+
+  std::vector<Row> Plan(const Frontier& frontier) override;
+  Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) override;
+  bool AtBoundary() const override { return drafting_; }
+
+ private:
+  Absorbed AbsorbDraft(const Frontier& frontier, std::span<const RowResult> results);
+  Absorbed AbsorbValidation(const Frontier& frontier, std::span<const RowResult> results);
+
+  const int lookahead_;
+  const Mistake mistake_;
+  bool drafting_ = true;
+  int32_t base_ = 0;
+  std::vector<TokenId> drafts_;
+  std::vector<Distribution> q_;
+};
+
+}  // namespace pass

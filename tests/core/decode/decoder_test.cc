@@ -1,0 +1,234 @@
+// What the decoders plan and absorb, step by step, and what they have in common.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "core/decode/pass.h"
+#include "core/decode/plain.h"
+#include "core/sampling/draw.h"
+#include "core/sampling/noise.h"
+#include "tests/core/decode/decode_loop.h"
+#include "tests/fakes/table_model.h"
+
+namespace pass {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr int32_t kContextLength = 64;
+const SamplingOptions kGreedy{.temperature = 0};
+
+RowResult TokenResult(TokenId token) {
+  RowResult result;
+  result.token = token;
+  return result;
+}
+
+RowResult DistributionResult(Distribution distribution) {
+  RowResult result;
+  result.distribution = std::move(distribution);
+  return result;
+}
+
+RowResult Certain(TokenId token) { return DistributionResult({.ids = {token}, .probabilities = {1.0f}}); }
+
+std::vector<int32_t> PositionsOf(const std::vector<Row>& rows) {
+  std::vector<int32_t> positions;
+  for (const Row& row : rows) positions.push_back(row.position);
+  return positions;
+}
+
+TEST(PlainDecoder, PlansOneRowAndIsAValidationStepEachTime) {
+  PlainDecoder decoder;
+  const Frontier frontier{.sequence = 3, .newest = 9, .position = 5, .sampling = &kGreedy};
+  const std::vector<Row> rows = decoder.Plan(frontier);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].token, 9);
+  EXPECT_EQ(rows[0].position, 5);
+  EXPECT_EQ(rows[0].output, RowOutput::kToken);
+  const Absorbed absorbed = decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(4)});
+  EXPECT_THAT(absorbed.emitted, ElementsAre(4));
+  EXPECT_THAT(absorbed.commit, ElementsAre(0));
+  EXPECT_TRUE(absorbed.validation_step);
+  EXPECT_EQ(absorbed.drafted, 0);
+  EXPECT_TRUE(decoder.AtBoundary());
+}
+
+TEST(PassDecoder, DraftsWithLookAheadRowsAndThenValidates) {
+  PassDecoder decoder(/*lookahead=*/3, kContextLength);
+  Frontier frontier{.sequence = 1, .newest = 9, .position = 5, .sampling = &kGreedy};
+  EXPECT_TRUE(decoder.AtBoundary());
+  std::vector<Row> rows = decoder.Plan(frontier);
+  EXPECT_THAT(PositionsOf(rows), ElementsAre(5, 6, 7, 8));
+  EXPECT_EQ(rows[0].output, RowOutput::kToken);
+  for (int k = 1; k <= 3; ++k) {
+    EXPECT_EQ(rows[k].lookahead, k);
+    EXPECT_EQ(rows[k].parent, k - 1);
+    EXPECT_EQ(rows[k].output, RowOutput::kDistribution);
+  }
+  Absorbed absorbed = decoder.Absorb(
+      frontier, std::vector<RowResult>{TokenResult(20), Certain(21), Certain(22), Certain(23)});
+  EXPECT_THAT(absorbed.emitted, ElementsAre(20));
+  EXPECT_THAT(absorbed.commit, ElementsAre(0));
+  EXPECT_FALSE(absorbed.validation_step);
+  EXPECT_FALSE(decoder.AtBoundary());
+
+  frontier.newest = 20;
+  frontier.position = 6;
+  rows = decoder.Plan(frontier);
+  EXPECT_THAT(PositionsOf(rows), ElementsAre(6, 7, 8, 9));
+  for (int i = 0; i <= 3; ++i) {
+    EXPECT_EQ(rows[i].token, 20 + i);
+    EXPECT_EQ(rows[i].lookahead, 0);
+    EXPECT_EQ(rows[i].parent, i - 1);
+    EXPECT_EQ(rows[i].output, RowOutput::kDistribution);
+  }
+  absorbed =
+      decoder.Absorb(frontier, std::vector<RowResult>{Certain(21), Certain(30), Certain(23), Certain(24)});
+  EXPECT_THAT(absorbed.emitted, ElementsAre(21, 30));
+  EXPECT_THAT(absorbed.commit, ElementsAre(0, 1));
+  EXPECT_TRUE(absorbed.validation_step);
+  EXPECT_EQ(absorbed.drafted, 3);
+  EXPECT_EQ(absorbed.accepted, 1);
+  EXPECT_TRUE(decoder.AtBoundary());
+}
+
+TEST(PassDecoder, LeavesOutDraftsThatWouldStandPastTheContext) {
+  const auto rows_at = [](int32_t position) {
+    PassDecoder decoder(/*lookahead=*/4, /*context_length=*/10);
+    return decoder.Plan({.sequence = 1, .newest = 0, .position = position, .sampling = &kGreedy}).size();
+  };
+  EXPECT_EQ(rows_at(4), 5u);  // the last draft stands at 9
+  EXPECT_EQ(rows_at(5), 4u);
+  EXPECT_EQ(rows_at(7), 2u);
+  EXPECT_EQ(rows_at(8), 1u);
+  EXPECT_EQ(rows_at(9), 1u);
+}
+
+// The keys as the design documents them, computed here on their own.
+TEST(PassDecoder, DrawsDraftsResidualAndBonusWithTheirOwnNoise) {
+  const Distribution q{.ids = {0, 1, 2, 3}, .probabilities = {0.4f, 0.3f, 0.2f, 0.1f}};
+  const Distribution p{.ids = {0, 1, 2, 3}, .probabilities = {0.1f, 0.2f, 0.3f, 0.4f}};
+  const int32_t n = 11;
+  int rejections = 0;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    const SamplingOptions sampling{.seed = seed, .choice = 2};
+    const Noise noise(seed, 2);
+    PassDecoder decoder(/*lookahead=*/1, kContextLength);
+    Frontier frontier{.sequence = 1, .newest = 0, .position = n, .sampling = &sampling};
+    decoder.Plan(frontier);
+    decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(3), DistributionResult(q)});
+    frontier.newest = 3;
+    frontier.position = n + 1;
+    const TokenId draft = Draw(q, noise, /*position=*/n + 2, /*base=*/n, Purpose::kDraft);
+    ASSERT_EQ(decoder.Plan(frontier)[1].token, draft);
+    const Absorbed absorbed =
+        decoder.Absorb(frontier, std::vector<RowResult>{DistributionResult(p), DistributionResult(p)});
+    const double u = noise.Uniform(/*position=*/n + 2, /*base=*/n, Purpose::kAccept);
+    if (u * q.ProbabilityOf(draft) < p.ProbabilityOf(draft)) {
+      EXPECT_THAT(absorbed.emitted, ElementsAre(draft, Draw(p, noise, n + 3, /*base=*/0, Purpose::kTarget)));
+    } else {
+      ++rejections;
+      EXPECT_THAT(absorbed.emitted,
+                  ElementsAre(Draw(Residual(p, q), noise, n + 2, /*base=*/0, Purpose::kTarget)));
+    }
+  }
+  EXPECT_GT(rejections, 20);
+  EXPECT_LT(rejections, 180);
+}
+
+TEST(PassDecoder, IsGreedyLikePlainOnRandomModels) {
+  const unsigned seed = 271828;
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  int drafted = 0;
+  int accepted = 0;
+  for (int round = 0; round < 500; ++round) {
+    const RandomLogitsOptions logits{.seed = random(),
+                                     .shared_scale = 1.0,
+                                     .context_scale = 0.2 * (random() % 6),
+                                     .partial_support = round % 3 == 0};
+    TableModel model(
+        {.vocab_size = 2 + static_cast<int64_t>(random() % 30), .context_length = kContextLength},
+        RandomLogits(logits));
+    const std::vector<TokenId> prompt(1 + random() % 4,
+                                      static_cast<TokenId>(random() % model.info().vocab_size));
+    // Through the very end of the context in one round of four.
+    const int num_tokens = round % 4 == 0 ? kContextLength - static_cast<int>(prompt.size()) : 30;
+    PlainDecoder plain;
+    PassDecoder pass(static_cast<int>(random() % 5), kContextLength);
+    const Decoded with_plain = Decode(model, plain, kGreedy, prompt, num_tokens);
+    const Decoded with_pass = Decode(model, pass, kGreedy, prompt, num_tokens);
+    ASSERT_EQ(with_plain.tokens, with_pass.tokens) << "round " << round;
+    EXPECT_EQ(with_plain.forwards, num_tokens);
+    EXPECT_EQ(with_plain.validation_steps, num_tokens);
+    EXPECT_EQ(with_pass.validation_steps, with_pass.forwards / 2);
+    drafted += with_pass.drafted;
+    accepted += with_pass.accepted;
+  }
+  // Rejections and acceptances both took part.
+  EXPECT_GT(accepted, drafted / 5);
+  EXPECT_LT(accepted, drafted * 4 / 5);
+}
+
+TEST(PassDecoder, EmitsAcceptedPlusTwoTokensInTwoForwards) {
+  std::vector<TokenId> script(kContextLength);
+  for (int i = 0; i < kContextLength; ++i) script[i] = i % 7;
+  TableModel model({.vocab_size = 7, .context_length = kContextLength}, ScriptedLogits(script));
+  PassDecoder decoder(/*lookahead=*/4, kContextLength);
+  const Decoded decoded = Decode(model, decoder, kGreedy, std::vector<TokenId>{0}, /*num_tokens=*/30);
+  EXPECT_EQ(decoded.tokens, std::vector<TokenId>(script.begin() + 1, script.begin() + 31));
+  EXPECT_EQ(decoded.forwards, 10);  // five rounds of six tokens
+  EXPECT_EQ(decoded.validation_steps, 5);
+  EXPECT_EQ(decoded.drafted, 20);
+  EXPECT_EQ(decoded.accepted, 20);
+}
+
+TEST(PassDecoder, WithoutLookAheadSamplesTheTokensOfPlain) {
+  TableModel model({.vocab_size = 20, .context_length = kContextLength}, RandomLogits({.seed = 5}));
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const SamplingOptions sampling{.temperature = 0.9, .top_p = 0.95, .seed = seed};
+    PlainDecoder plain;
+    PassDecoder pass(/*lookahead=*/0, kContextLength);
+    EXPECT_EQ(Decode(model, plain, sampling, std::vector<TokenId>{1, 2}, 30).tokens,
+              Decode(model, pass, sampling, std::vector<TokenId>{1, 2}, 30).tokens);
+  }
+}
+
+TEST(Decoders, GiveEachSequenceTheSameTokensInAnyBatch) {
+  const unsigned seed = 577215;
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  TableModel model({.vocab_size = 16, .context_length = kContextLength, .total_pages = 1000},
+                   RandomLogits({.seed = 6, .partial_support = true}));
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::unique_ptr<Decoder>> decoders;
+    std::vector<SamplingOptions> sampling(12);
+    std::vector<std::unique_ptr<DecodingStream>> streams;
+    std::vector<std::vector<TokenId>> alone;
+    for (size_t i = 0; i < sampling.size(); ++i) {
+      sampling[i] = {
+          .temperature = 0.4 * (random() % 4), .top_k = static_cast<int>(random() % 3 * 4), .seed = random()};
+      const std::vector<TokenId> prompt(1 + random() % 3, static_cast<TokenId>(random() % 16));
+      const int num_tokens = 1 + static_cast<int>(random() % 25);
+      const int lookahead = static_cast<int>(random() % 5);
+      const auto make_decoder = [&]() -> std::unique_ptr<Decoder> {
+        if (i % 2 == 0) return std::make_unique<PlainDecoder>();
+        return std::make_unique<PassDecoder>(lookahead, kContextLength);
+      };
+      alone.push_back(Decode(model, *make_decoder(), sampling[i], prompt, num_tokens).tokens);
+      decoders.push_back(make_decoder());
+      streams.push_back(
+          std::make_unique<DecodingStream>(model, *decoders.back(), sampling[i], prompt, num_tokens));
+    }
+    DecodeInRandomBatches(model, streams, random);
+    for (size_t i = 0; i < streams.size(); ++i)
+      EXPECT_EQ(streams[i]->decoded().tokens, alone[i]) << "stream " << i;
+  }
+}
+
+}  // namespace
+}  // namespace pass
