@@ -1,6 +1,9 @@
 // Algorithm 1 once more, with one mistake of the kind that is easy to make: the tests show that they would
 // notice it. Mistakes that another acceptance rule can express are in pass_distribution_test.cc, on the
 // product's own decoder.
+//
+// Leaving only the base out of the keys is not among them: drafts behind a rejected one are never looked at, so
+// their noise is still fresh when their index is decided anew. Noise that every round uses again is not.
 #pragma once
 
 #include <cstdint>
