@@ -21,7 +21,7 @@ namespace pass {
 struct StreamDecoderOptions {
   // The first one to be complete in the text ends it; of those that are complete at the same character, the
   // longest. One that is empty or not valid UTF-8 never matches.
-  std::vector<std::string> stop;
+  std::vector<std::string> stop = {};
   bool include_stop = false;
   bool skip_special_tokens = true;  // control tokens give no text
 };

@@ -35,16 +35,15 @@ def corpus():
     return chunks
 
 
-def our_ids(model, corpus, folder):
+def our_ids(model, corpus, folder, *options):
     """Encodes all chunks with encode_file; prints its speed."""
     paths = []
     for name, text in corpus:
         path = folder / name
         path.write_bytes(text.encode())
         paths.append(path)
-    run = subprocess.run(
-        [BUILD / "tests" / "encode_file", model], input="".join(f"{p}\n" for p in paths).encode(), capture_output=True
-    )
+    command = [BUILD / "tests" / "encode_file", model, *options]
+    run = subprocess.run(command, input="".join(f"{p}\n" for p in paths).encode(), capture_output=True)
     assert run.returncode == 0, run.stderr.decode()
     print(f"{model}: {run.stderr.decode().strip()}")
     return [array.array("i", pathlib.Path(f"{p}.ids").read_bytes()).tolist() for p in paths]
@@ -59,6 +58,15 @@ def describe_difference(name, text, ours, reference):
     )
 
 
+def compare(corpus, ours, reference):
+    batch = 32
+    for start in range(0, len(corpus), batch):
+        some = corpus[start : start + batch]
+        expected = reference.encode_batch([text for _, text in some], add_special_tokens=False)
+        for (name, text), got, want in zip(some, ours[start : start + batch], expected):
+            assert got == want.ids, describe_difference(name, text, got, want)
+
+
 @pytest.mark.parametrize("source", ["gguf", "smollm", "gpt2", "llama3"])
 def test_ids_equal_those_of_the_tokenizers_package(source, metadata, corpus, tmp_path):
     variant = "smollm" if source == "gguf" else source
@@ -67,10 +75,13 @@ def test_ids_equal_those_of_the_tokenizers_package(source, metadata, corpus, tmp
         assert metadata["tokenizer.ggml.pre"] == "smollm"
     reference = tokenizers.Tokenizer.from_str(json.dumps(tokenizer_reference.tokenizer_json(metadata, variant)))
     reference.encode_special_tokens = True
-    ours = our_ids(model, corpus, tmp_path)
-    batch = 32
-    for start in range(0, len(corpus), batch):
-        some = corpus[start : start + batch]
-        expected = reference.encode_batch([text for _, text in some], add_special_tokens=False)
-        for (name, text), got, want in zip(some, ours[start : start + batch], expected):
-            assert got == want.ids, describe_difference(name, text, got, want)
+    compare(corpus, our_ids(model, corpus, tmp_path), reference)
+
+
+def test_control_tokens_are_found_where_they_are_asked_for(metadata, corpus, tmp_path):
+    reference = tokenizers.Tokenizer.from_str(json.dumps(tokenizer_reference.tokenizer_json(metadata, "gpt2")))
+    model = tokenizer_reference.write_folder(metadata, "gpt2", tmp_path / "model")
+    edges = [(name, text) for name, text in corpus if name.startswith("edges")]
+    ours = our_ids(model, edges, tmp_path, "--control")
+    assert any(metadata["tokenizer.ggml.eos_token_id"] in ids for ids in ours)
+    compare(edges, ours, reference)

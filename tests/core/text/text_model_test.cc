@@ -1,0 +1,247 @@
+#include "core/text/text_model.h"
+
+#include <fstream>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/core/text/tiny_vocabulary.h"
+#include "tests/support/gguf_builder.h"
+#include "tests/support/temporary_folder.h"
+
+namespace pass {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+constexpr char kChatMl[] = "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>'}}";
+constexpr char kLlama3Expression[] =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
+    R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+std::vector<std::string> Tokens(const TextModel& model, std::string_view text) {
+  const auto ids = model.tokenizer->Encode(text);
+  EXPECT_TRUE(ids.ok()) << ids.status();
+  std::vector<std::string> tokens;
+  for (const TokenId id : *ids) tokens.emplace_back(model.tokenizer->TokenBytes(id));
+  return tokens;
+}
+
+GgufBuilder TinyGgufText() {
+  const TokenizerSpec spec = TinySpec();
+  std::vector<std::string> merges;
+  for (const auto& [left, right] : spec.merges) merges.push_back(left + " " + right);
+  std::vector<int32_t> types(spec.tokens.size(), 1);
+  types[types.size() - 1] = types[types.size() - 2] = 3;
+  GgufBuilder gguf;
+  gguf.AddStrings("tokenizer.ggml.tokens", spec.tokens);
+  gguf.AddStrings("tokenizer.ggml.merges", merges);
+  gguf.AddInts("tokenizer.ggml.token_type", types);
+  return gguf;
+}
+
+absl::StatusOr<TextModel> LoadGguf(const GgufBuilder& gguf) {
+  TemporaryFolder folder;
+  return LoadTextModel(folder.Write("model.gguf", gguf.Build()));
+}
+
+TEST(TextModel, ReadsAGgufFile) {
+  GgufBuilder gguf = TinyGgufText();
+  gguf.AddString("tokenizer.ggml.model", "gpt2");
+  gguf.AddString("tokenizer.ggml.pre", "smollm");
+  gguf.AddUint32("tokenizer.ggml.eos_token_id", 0);
+  gguf.AddUint32("tokenizer.ggml.bos_token_id", 5);
+  gguf.AddBool("tokenizer.ggml.add_bos_token", true);
+  gguf.AddString("tokenizer.chat_template", kChatMl);
+  const auto model = LoadGguf(gguf);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(Tokens(*model, "hello 12"), ElementsAre("hello", " ", "1", "2"));
+  EXPECT_EQ(model->tokenizer->bos(), 5);
+  EXPECT_TRUE(model->tokenizer->add_bos());
+  EXPECT_EQ(model->chat_template.format, ChatFormat::kChatMl);
+  // The chat's own end counts beside the file's.
+  EXPECT_THAT(model->end_of_sequence_ids, ElementsAre(0, *model->tokenizer->Find("<|im_end|>")));
+}
+
+std::string GgufError(const GgufBuilder& gguf) {
+  const auto model = LoadGguf(gguf);
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(model.status().message());
+}
+
+TEST(TextModel, RefusesAGgufTokenizerByName) {
+  GgufBuilder gguf = TinyGgufText();
+  EXPECT_THAT(GgufError(gguf), AllOf(HasSubstr("model.gguf"), HasSubstr("tokenizer.ggml.model")));
+  GgufBuilder sentence_piece = gguf;
+  sentence_piece.AddString("tokenizer.ggml.model", "llama");
+  EXPECT_THAT(GgufError(sentence_piece), HasSubstr("'llama'"));
+  gguf.AddString("tokenizer.ggml.model", "gpt2");
+  EXPECT_THAT(GgufError(gguf), HasSubstr("tokenizer.ggml.pre"));
+  GgufBuilder unknown = gguf;
+  unknown.AddString("tokenizer.ggml.pre", "tekken");
+  EXPECT_THAT(GgufError(unknown), HasSubstr("'tekken'"));
+  gguf.AddString("tokenizer.ggml.pre", "gpt-2");
+  gguf.AddUint32("tokenizer.ggml.eos_token_id", 1'000'000);
+  EXPECT_THAT(GgufError(gguf), HasSubstr("1000000"));
+}
+
+// The parts of a Hugging Face folder, before a test changes them.
+struct HuggingFaceFiles {
+  Json tokenizer;
+  Json tokenizer_config = {{"bos_token", {{"content", "<|im_start|>"}}}, {"chat_template", kChatMl}};
+  Json generation_config = {{"eos_token_id", {7, 3}}};
+  Json config = {{"eos_token_id", 9}};
+};
+
+Json ByteLevel(bool use_regex) {
+  return {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
+}
+
+HuggingFaceFiles TinyHuggingFace() {
+  const TokenizerSpec spec = TinySpec();
+  Json vocabulary = Json::object();
+  Json added = Json::array();
+  for (size_t id = 0; id < spec.tokens.size(); ++id) {
+    if (spec.kinds[id] == TokenKind::kNormal) {
+      vocabulary[spec.tokens[id]] = id;
+    } else {
+      added.push_back({{"id", id}, {"content", spec.tokens[id]}, {"special", true}});
+    }
+  }
+  Json merges = Json::array();
+  for (const auto& [left, right] : spec.merges) merges.push_back(left + " " + right);
+  HuggingFaceFiles files;
+  files.tokenizer = {
+      {"normalizer", nullptr},
+      {"pre_tokenizer", ByteLevel(true)},
+      {"post_processor", nullptr},
+      {"added_tokens", added},
+      {"model", {{"type", "BPE"}, {"unk_token", nullptr}, {"vocab", vocabulary}, {"merges", merges}}}};
+  return files;
+}
+
+absl::StatusOr<TextModel> LoadFolder(const HuggingFaceFiles& files) {
+  TemporaryFolder folder;
+  const std::pair<const char*, const Json*> written[] = {{"tokenizer.json", &files.tokenizer},
+                                                         {"tokenizer_config.json", &files.tokenizer_config},
+                                                         {"generation_config.json", &files.generation_config},
+                                                         {"config.json", &files.config}};
+  for (const auto& [name, json] : written) {
+    if (!json->is_null()) folder.Write(name, json->dump());
+  }
+  return LoadTextModel(folder.path());
+}
+
+TEST(TextModel, ReadsAHuggingFaceFolder) {
+  const auto model = LoadFolder(TinyHuggingFace());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(Tokens(*model, "hello 12"), ElementsAre("hello", " ", "12"));
+  EXPECT_EQ(model->tokenizer->bos(), model->tokenizer->Find("<|im_start|>"));
+  EXPECT_FALSE(model->tokenizer->add_bos());
+  EXPECT_THAT(model->end_of_sequence_ids, ElementsAre(3, 7, *model->tokenizer->Find("<|im_end|>")));
+}
+
+TEST(TextModel, ReadsMergesThatAreWrittenAsPairs) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  Json pairs = Json::array();
+  for (const auto& [left, right] : TinySpec().merges) pairs.push_back({left, right});
+  files.tokenizer["model"]["merges"] = pairs;
+  const auto model = LoadFolder(files);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(Tokens(*model, " hello"), ElementsAre(" hello"));
+}
+
+TEST(TextModel, RecognisesPreTokenizersByTheirStructure) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  files.tokenizer["pre_tokenizer"] = {
+      {"type", "Sequence"},
+      {"pretokenizers", {{{"type", "Digits"}, {"individual_digits", true}}, ByteLevel(true)}}};
+  EXPECT_THAT(Tokens(*LoadFolder(files), "12"), ElementsAre("1", "2"));
+  files.tokenizer["pre_tokenizer"]["pretokenizers"] = {{{"type", "Split"},
+                                                        {"pattern", {{"Regex", kLlama3Expression}}},
+                                                        {"behavior", "Isolated"},
+                                                        {"invert", false}},
+                                                       ByteLevel(false)};
+  EXPECT_THAT(Tokens(*LoadFolder(files), "hello's"), ElementsAre("hello", "'s"));
+}
+
+TEST(TextModel, PrependsBosWhereThePostProcessorDoes) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  const Json text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  const Json bos = {{"SpecialToken", {{"id", "<|im_start|>"}, {"type_id", 0}}}};
+  files.tokenizer["post_processor"] = {
+      {"type", "Sequence"},
+      {"processors", {ByteLevel(true), {{"type", "TemplateProcessing"}, {"single", {bos, text}}}}}};
+  const auto model = LoadFolder(files);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_TRUE(model->tokenizer->add_bos());
+  files.tokenizer["post_processor"] = {{"type", "TemplateProcessing"}, {"single", {text, bos}}};
+  EXPECT_FALSE(LoadFolder(files).ok());
+}
+
+TEST(TextModel, FallsBackWhereAFileIsMissing) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  files.tokenizer_config = {{"eos_token", "a"}};
+  files.generation_config = nullptr;
+  EXPECT_THAT(LoadFolder(files)->end_of_sequence_ids, ElementsAre(9));
+  files.config = nullptr;
+  EXPECT_THAT(LoadFolder(files)->end_of_sequence_ids, ElementsAre('a'));
+  files.tokenizer_config = nullptr;
+  EXPECT_THAT(LoadFolder(files)->end_of_sequence_ids, ElementsAre());
+  files.tokenizer = nullptr;
+  EXPECT_TRUE(absl::IsNotFound(LoadFolder(files).status()));
+}
+
+TEST(TextModel, TakesTheDefaultOfSeveralChatTemplates) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  files.tokenizer_config["chat_template"] = {{{"name", "rag"}, {"template", "x"}},
+                                             {{"name", "default"}, {"template", kChatMl}}};
+  EXPECT_EQ(LoadFolder(files)->chat_template.format, ChatFormat::kChatMl);
+}
+
+// A change to tokenizer.json and what the error must name.
+struct Refusal {
+  const char* pointer;
+  Json value;
+  const char* named;
+};
+
+class TextModelRefusal : public testing::TestWithParam<Refusal> {};
+
+TEST_P(TextModelRefusal, NamesTheKey) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  files.tokenizer[Json::json_pointer(GetParam().pointer)] = GetParam().value;
+  const auto model = LoadFolder(files);
+  ASSERT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument) << model.status();
+  EXPECT_THAT(std::string(model.status().message()), HasSubstr(GetParam().named));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Keys, TextModelRefusal,
+    testing::Values(
+        Refusal{"/normalizer", {{"type", "NFC"}}, "'NFC'"}, Refusal{"/model/type", "Unigram", "'Unigram'"},
+        Refusal{"/model/byte_fallback", true, "byte_fallback"}, Refusal{"/model/dropout", 0.1, "dropout"},
+        Refusal{"/model/end_of_word_suffix", "</w>", "end_of_word_suffix"},
+        Refusal{"/model/vocab", Json::array(), "vocab"}, Refusal{"/model/vocab/zz", -1, "'zz'"},
+        Refusal{"/model/vocab/zz", int64_t{1} << 40, "'zz'"}, Refusal{"/model/vocab/zz", "1", "'zz'"},
+        Refusal{"/model/vocab/zz", 3, "same id"}, Refusal{"/model/merges/0", "ab", "merges"},
+        Refusal{"/model/merges/0", {1, 2}, "merges"}, Refusal{"/added_tokens/0/lstrip", true, "lstrip"},
+        Refusal{"/pre_tokenizer/type", "Metaspace", "'Metaspace'"},
+        Refusal{"/pre_tokenizer/add_prefix_space", true, "pre_tokenizer"},
+        Refusal{"/post_processor", {{"type", "BertProcessing"}}, "'BertProcessing'"}));
+
+TEST(TextModel, AcceptsAnUnknownTokenOnlyWhereEveryByteHasOne) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  files.tokenizer["model"]["unk_token"] = "<|im_end|>";
+  EXPECT_TRUE(LoadFolder(files).ok());
+  files.tokenizer["model"]["vocab"].erase("!");
+  EXPECT_THAT(std::string(LoadFolder(files).status().message()), HasSubstr("unk_token"));
+}
+
+}  // namespace
+}  // namespace pass

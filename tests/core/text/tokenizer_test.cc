@@ -1,0 +1,205 @@
+#include "core/text/tokenizer.h"
+
+#include <random>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/core/text/tiny_vocabulary.h"
+
+namespace pass {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::unique_ptr<Tokenizer> MakeTokenizer(TokenizerSpec spec) {
+  auto tokenizer = Tokenizer::Create(std::move(spec));
+  EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
+  return *std::move(tokenizer);
+}
+
+// The ids' bytes, one string a token.
+std::vector<std::string> Tokens(const Tokenizer& tokenizer, std::string_view text,
+                                bool parse_control = false) {
+  const auto ids = tokenizer.Encode(text, parse_control);
+  EXPECT_TRUE(ids.ok()) << ids.status();
+  std::vector<std::string> tokens;
+  for (const TokenId id : *ids) tokens.emplace_back(tokenizer.TokenBytes(id));
+  return tokens;
+}
+
+std::string CreateError(TokenizerSpec spec) {
+  const auto tokenizer = Tokenizer::Create(std::move(spec));
+  EXPECT_EQ(tokenizer.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(tokenizer.status().message());
+}
+
+TEST(Tokenizer, MergesTheLowestRankFirst) {
+  const auto tokenizer = MakeTokenizer(TinySpec());
+  EXPECT_THAT(Tokens(*tokenizer, "hello hello"), ElementsAre("hello", " hello"));
+  EXPECT_THAT(Tokens(*tokenizer, "abc"), ElementsAre("abc"));
+  EXPECT_THAT(Tokens(*tokenizer, "helol"), ElementsAre("he", "l", "o", "l"));
+  EXPECT_THAT(Tokens(*tokenizer, "aaa"), ElementsAre("aa", "a"));  // leftmost first
+  EXPECT_THAT(Tokens(*tokenizer, ""), ElementsAre());
+}
+
+// Merges as the definition says: again and again the lowest rank, leftmost, in quadratic time.
+std::vector<std::string> MergeSlowly(const TokenizerSpec& spec, std::string_view piece) {
+  std::vector<std::string> symbols;
+  for (const char byte : piece) symbols.push_back(Printable(std::string_view(&byte, 1)));
+  while (true) {
+    size_t best_rank = spec.merges.size();
+    size_t best_at = 0;
+    for (size_t i = 0; i + 1 < symbols.size(); ++i) {
+      for (size_t rank = 0; rank < best_rank; ++rank) {
+        if (spec.merges[rank] == std::pair(symbols[i], symbols[i + 1])) {
+          best_rank = rank;
+          best_at = i;
+        }
+      }
+    }
+    if (best_rank == spec.merges.size()) break;
+    symbols[best_at] += symbols[best_at + 1];
+    symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(best_at) + 1);
+  }
+  for (std::string& symbol : symbols) symbol = *BytesFromPrintable(symbol);
+  return symbols;
+}
+
+TEST(Tokenizer, MergesAsTheDefinitionSaysOnRandomWords) {
+  const auto seed = std::random_device()();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  const TokenizerSpec spec = TinySpec();
+  const auto tokenizer = MakeTokenizer(spec);
+  for (int i = 0; i < 2000; ++i) {
+    std::string word(1 + random() % 30, ' ');
+    for (char& letter : word) letter = "aabbchelo"[random() % 9];
+    ASSERT_EQ(Tokens(*tokenizer, word), MergeSlowly(spec, word)) << word;
+  }
+}
+
+TEST(Tokenizer, ReturnsWhatItWasGivenForAnyBytes) {
+  const auto seed = std::random_device()();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  for (const PreTokenizer pre : {PreTokenizer::kGpt2, PreTokenizer::kSmolLm, PreTokenizer::kLlama3}) {
+    TokenizerSpec spec = TinySpec();
+    spec.pre_tokenizer = pre;
+    const auto tokenizer = MakeTokenizer(spec);
+    for (int i = 0; i < 500; ++i) {
+      std::string bytes(random() % 60, ' ');
+      for (char& byte : bytes)
+        byte = static_cast<char>(random() % 2 ? random() % 256 : "ab \n1'\xE2\x82\xAC"[random() % 9]);
+      const auto ids = tokenizer->Encode(bytes);
+      ASSERT_TRUE(ids.ok()) << ids.status();
+      ASSERT_EQ(tokenizer->Decode(*ids, /*skip_special_tokens=*/true), bytes);
+    }
+  }
+}
+
+TEST(Tokenizer, KeepsInvalidBytesApartFromWhatStandsBeside) {
+  const auto tokenizer = MakeTokenizer(TinySpec());
+  // E2 and 82 have a merge, which applies inside a character and not where they are left over.
+  EXPECT_THAT(Tokens(*tokenizer, "\xE2\x82\xAC"), ElementsAre("\xE2\x82", "\xAC"));
+  EXPECT_THAT(Tokens(*tokenizer, "a\xE2\x82z"), ElementsAre("a", "\xE2", "\x82", "z"));
+  EXPECT_THAT(Tokens(*tokenizer, "hello\xE2\x82"), ElementsAre("hello", "\xE2", "\x82"));
+}
+
+TEST(Tokenizer, DropsBytesThatTheVocabularyLacks) {
+  TokenizerSpec spec = TinySpec();
+  spec.kinds[4] = TokenKind::kUnused;
+  const auto tokenizer = MakeTokenizer(spec);
+  EXPECT_THAT(Tokens(*tokenizer, "\x04"), ElementsAre());
+  EXPECT_THAT(Tokens(*tokenizer, "!\x04!"), ElementsAre("!", "!"));
+  EXPECT_EQ(tokenizer->TokenBytes(4), "");
+}
+
+TEST(Tokenizer, TakesControlTokensFromTextOnlyWhenAsked) {
+  const auto tokenizer = MakeTokenizer(TinySpec());
+  const TokenId end = *tokenizer->Find("<|im_end|>");
+  EXPECT_EQ(tokenizer->Kind(end), TokenKind::kControl);
+  const auto plain = tokenizer->Encode("a<|im_end|>");
+  ASSERT_TRUE(plain.ok());
+  EXPECT_THAT(*plain, testing::Not(testing::Contains(end)));
+  EXPECT_EQ(tokenizer->Decode(*plain, /*skip_special_tokens=*/true), "a<|im_end|>");
+  EXPECT_THAT(Tokens(*tokenizer, "a<|im_end|><|im_end|>b<|im_e", /*parse_control=*/true),
+              ElementsAre("a", "<|im_end|>", "<|im_end|>", "b", "<", "|", "i", "m", "_", "e"));
+  const std::vector<TokenId> with_control = {'a', end};
+  EXPECT_EQ(tokenizer->Decode(with_control, /*skip_special_tokens=*/true), "a");
+  EXPECT_EQ(tokenizer->Decode(with_control, /*skip_special_tokens=*/false), "a<|im_end|>");
+}
+
+TEST(Tokenizer, NeverMakesAControlTokenOfAPieceThatSpellsOne) {
+  TokenizerSpec spec = TinySpec({{"stop", TokenKind::kControl}});
+  spec.ignore_merges = true;
+  const auto tokenizer = MakeTokenizer(spec);
+  EXPECT_THAT(Tokens(*tokenizer, "stop"), ElementsAre("s", "t", "o", "p"));
+  EXPECT_EQ((*tokenizer->Encode("stop"))[0], 's');
+}
+
+TEST(Tokenizer, AlwaysMatchesAddedTokensTheLongestFirst) {
+  const auto tokenizer = MakeTokenizer(TinySpec({{"<t>", TokenKind::kAdded}, {"<t>x", TokenKind::kAdded}}));
+  EXPECT_THAT(Tokens(*tokenizer, "a<t>x<t>"), ElementsAre("a", "<t>x", "<t>"));
+  EXPECT_EQ(tokenizer->Find("<t>"), tokenizer->vocab_size() - 2);
+  EXPECT_EQ(tokenizer->Find("hello"), std::nullopt);
+  // An added token is the end of the text for what stands before it.
+  EXPECT_THAT(Tokens(*tokenizer, "    <t>"), ElementsAre("    ", "<t>"));
+}
+
+TEST(Tokenizer, TakesAWholePieceWithoutMergesWhereTheModelSaysSo) {
+  TokenizerSpec spec = TinySpec();
+  spec.tokens.push_back("zq");
+  spec.kinds.push_back(TokenKind::kNormal);
+  EXPECT_THAT(Tokens(*MakeTokenizer(spec), "zq"), ElementsAre("z", "q"));
+  spec.ignore_merges = true;
+  EXPECT_THAT(Tokens(*MakeTokenizer(spec), "zq"), ElementsAre("zq"));
+}
+
+TEST(Tokenizer, AnswersForIdsOutsideTheVocabulary) {
+  const auto tokenizer = MakeTokenizer(TinySpec());
+  const auto beyond = static_cast<TokenId>(tokenizer->vocab_size());
+  for (const TokenId id : {-1, beyond, INT32_MAX, INT32_MIN}) {
+    EXPECT_EQ(tokenizer->TokenBytes(id), "");
+    EXPECT_EQ(tokenizer->Kind(id), TokenKind::kUnused);
+  }
+}
+
+TEST(Tokenizer, NamesWhatIsWrongWithASpec) {
+  EXPECT_THAT(CreateError({}), HasSubstr("empty"));
+  TokenizerSpec spec = TinySpec();
+  spec.kinds.pop_back();
+  EXPECT_THAT(CreateError(spec), HasSubstr("token kinds"));
+  spec = TinySpec();
+  spec.merges.emplace_back("z", "z");
+  EXPECT_THAT(CreateError(spec), HasSubstr("'z z'"));
+  spec = TinySpec();
+  spec.merges.emplace_back("z", "\xE6\x97\xA5");
+  EXPECT_THAT(CreateError(spec), HasSubstr("merge"));
+  spec = TinySpec();
+  spec.tokens[7] = spec.tokens[8];
+  EXPECT_THAT(CreateError(spec), HasSubstr("twice"));
+  spec = TinySpec();
+  spec.bos = 100000;
+  EXPECT_THAT(CreateError(spec), HasSubstr("bos"));
+  spec.bos.reset();
+  spec.add_bos = true;
+  EXPECT_THAT(CreateError(spec), HasSubstr("bos"));
+}
+
+TEST(Tokenizer, EncodesOneLongPieceWithoutQuadraticTime) {
+  const auto tokenizer = MakeTokenizer(TinySpec());
+  for (const char* unit : {"a", " ", "abc", "\n", "1", "\xE2\x82\xAC", "\xFF", "<|im_", "'"}) {
+    std::string text;
+    while (text.size() < 400'000) text += unit;
+    for (const bool parse_control : {false, true}) {
+      const auto ids = tokenizer->Encode(text, parse_control);
+      ASSERT_TRUE(ids.ok()) << ids.status();
+      EXPECT_EQ(tokenizer->Decode(*ids, /*skip_special_tokens=*/false), text);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pass
