@@ -13,7 +13,8 @@ constexpr std::string_view kLineBreak = "↵";
 bool IsAccepted(const v1::GenerateResponse& message, int index) {
   constexpr int kForwardsOfARound = 2;
   const v1::StepSpeculation& step = message.speculation();
-  return step.forwards() <= kForwardsOfARound && index >= 1 && index <= step.accepted();
+  return step.method() == "pass" && step.forwards() <= kForwardsOfARound && index >= 1 &&
+         index <= step.accepted();
 }
 
 }  // namespace

