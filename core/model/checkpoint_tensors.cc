@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/check.h"
 #include "core/files/dequantize.h"
 #include "core/files/printable.h"
 
@@ -36,15 +37,10 @@ void ReadHalfSplit(const TensorView& view, int num_heads, std::span<float> out) 
 
 }  // namespace
 
-absl::Status CheckpointTensors::Add(const std::string& path, std::span<const TensorView> tensors) {
+void CheckpointTensors::Add(const std::string& path, std::span<const TensorView> tensors) {
   for (const TensorView& view : tensors) {
-    const auto [entry, is_new] = stored_.try_emplace(view.name, Stored{path, view});
-    if (!is_new) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": tensor ", Printable(view.name), " is also in ",
-                                                     entry->second.path, "; download the model again"));
-    }
+    PASS_CHECK(stored_.try_emplace(view.name, Stored{path, view}).second);
   }
-  return absl::OkStatus();
 }
 
 absl::Status CheckpointTensors::Bind(const std::string& path, const LlamaConfig& config, Naming naming,

