@@ -21,6 +21,8 @@ BUILD = pathlib.Path(os.environ.get("PASS_BUILD_DIR", REPOSITORY / "build"))
 SERVER = BUILD / "bin" / "pass-server"
 CLIENT = BUILD / "bin" / "pass-client"
 LOOKAHEAD = os.environ.get("PASS_LOOKAHEAD") or str(REPOSITORY / "models" / "smollm2-135m.lookahead.safetensors")
+# The programs read flags from PASS_* variables too; the tests' own must not become flags.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PASS_")}
 START_SECONDS = 120
 CALL_SECONDS = 300  # no call of a test takes so long: a hang fails instead of blocking
 
@@ -49,6 +51,15 @@ def read_prompts(name):
     return [prompt.rstrip("\n") for prompt in text.split("%%\n")]
 
 
+def run_server(*flags):
+    """Runs a pass-server that is expected to end by itself; returns its exit code and its last line."""
+    defaults = [] if "--listen" in flags else ["--listen", "127.0.0.1:0"]
+    command = [str(SERVER), "--metrics-listen", "127.0.0.1:0", *defaults, *flags]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+                            timeout=START_SECONDS, check=False, env=ENVIRONMENT)
+    return result.returncode, result.stdout.strip().splitlines()[-1]
+
+
 class ServerProcess:
     """A running pass-server on free ports. `stop()` sends SIGTERM and returns the exit code."""
 
@@ -61,7 +72,7 @@ class ServerProcess:
         self.log = []
         self._ready = threading.Event()
         self.process = subprocess.Popen(command + list(flags), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        encoding="utf-8", errors="replace")
+                                        encoding="utf-8", errors="replace", env=ENVIRONMENT)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         started = self._ready.wait(START_SECONDS)

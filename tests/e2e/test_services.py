@@ -1,7 +1,4 @@
 """What surrounds generation: model facts, tokens, health, reflection, the log, start-up errors."""
-import json
-import subprocess
-
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -62,27 +59,19 @@ def test_the_log_has_a_line_per_request_and_no_prompt_text(server, client):
     (["--bogus"], ["--bogus"]),
     (["--model", __file__], [__file__]),
 ], ids=["missing", "none", "flag", "no model"])
-def test_a_start_that_cannot_work_is_one_line_and_exit_1(flags, words):
-    command = [str(serving.SERVER), "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", *flags]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    output = (result.stdout + result.stderr).strip().splitlines()
-    assert result.returncode == 1
-    assert all(word in output[-1] for word in words), output
+def test_a_start_that_cannot_work_ends_with_one_line_and_exit_1(flags, words):
+    code, line = serving.run_server(*flags)
+    assert code == 1
+    assert all(word in line for word in words), line
 
 
 def test_a_lookahead_file_that_is_none_is_refused_by_name(tmp_path):
     broken = tmp_path / "broken.safetensors"
-    broken.write_bytes(json.dumps({"not": "tensors"}).encode())
-    command = [str(serving.SERVER), "--model", serving.model_path(), "--lookahead-file", str(broken), "--listen",
-               "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == 1
-    assert "broken.safetensors" in (result.stdout + result.stderr).strip().splitlines()[-1]
+    broken.write_bytes(b'{"not": "tensors"}')
+    code, line = serving.run_server("--model", serving.model_path(), "--lookahead-file", str(broken))
+    assert code == 1 and "broken.safetensors" in line
 
 
 def test_a_taken_port_is_an_error(server):
-    command = [str(serving.SERVER), "--model", serving.model_path(), "--listen", server.address, "--metrics-listen",
-               "127.0.0.1:0"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == 1
-    assert server.address in (result.stdout + result.stderr).strip().splitlines()[-1]
+    code, line = serving.run_server("--model", serving.model_path(), "--listen", server.address)
+    assert code == 1 and server.address in line
