@@ -1,0 +1,57 @@
+#include "bench/machine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <fstream>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+namespace pass::bench {
+namespace {
+
+constexpr size_t kWords = size_t{64} << 20;  // 512 MiB
+
+// Eight independent sums, so that the additions do not wait for each other.
+uint64_t Sum(const uint64_t* words, size_t count) {
+  uint64_t sums[8] = {};
+  for (size_t i = 0; i + 8 <= count; i += 8) {
+    for (int j = 0; j < 8; ++j) sums[j] += words[i + j];
+  }
+  return std::accumulate(sums, sums + 8, uint64_t{0});
+}
+
+}  // namespace
+
+std::string CpuModel() {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  std::string line, model = "unknown", family, number;
+  const auto value = [&line] { return line.substr(std::min(line.size(), line.find(':') + 2)); };
+  while (std::getline(cpuinfo, line) && !line.empty()) {
+    if (line.starts_with("model name")) model = value();
+    if (line.starts_with("cpu family")) family = value();
+    if (line.starts_with("model\t")) number = value();
+  }
+  return family.empty() ? model : model + " (family " + family + ", model " + number + ")";
+}
+
+double MemoryReadBandwidth(int num_threads) {
+  const std::vector<uint64_t> words(kWords, 1);
+  std::vector<uint64_t> sums(num_threads);
+  double best = 0;
+  for (int round = 0; round < 5; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<std::jthread> threads;
+    const size_t share = kWords / num_threads;
+    for (int t = 0; t < num_threads; ++t) {
+      threads.emplace_back([&, t] { sums[t] = Sum(words.data() + t * share, share); });
+    }
+    threads.clear();  // joins
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    if (sums.front() != 0) best = std::max(best, static_cast<double>(kWords * sizeof(uint64_t)) / seconds.count());
+  }
+  return best;
+}
+
+}  // namespace pass::bench
