@@ -63,30 +63,43 @@ struct FreeMatchData {
 
 }  // namespace
 
+struct PieceSplitter::Expression {
+  pcre2_code* code = nullptr;
+  pcre2_match_context* context = nullptr;
+
+  ~Expression() {
+    pcre2_match_context_free(context);
+    pcre2_code_free(code);
+  }
+};
+
 absl::StatusOr<PieceSplitter> PieceSplitter::Create(PreTokenizer pre_tokenizer) {
   const char* expression = ExpressionOf(pre_tokenizer);
   int error = 0;
   PCRE2_SIZE error_offset = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression), PCRE2_ZERO_TERMINATED,
-                                   PCRE2_UTF | PCRE2_UCP, &error, &error_offset, nullptr);
-  if (code == nullptr) return Pcre2Error("compile", error);
-  std::shared_ptr<const void> owned(code, [](pcre2_code* c) { pcre2_code_free(c); });
-  // Without JIT on this platform the interpreter gives the same matches, slower.
-  const int jit = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-  if (jit != 0 && jit != PCRE2_ERROR_JIT_BADOPTION) return Pcre2Error("JIT compile", jit);
-  return PieceSplitter(std::move(owned));
+  auto compiled = std::make_shared<Expression>();
+  compiled->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression), PCRE2_ZERO_TERMINATED,
+                                 PCRE2_UTF | PCRE2_UCP, &error, &error_offset, nullptr);
+  if (compiled->code == nullptr) return Pcre2Error("compile", error);
+  // Where machine code cannot be made or run, the interpreter gives the same matches, slower.
+  pcre2_jit_compile(compiled->code, PCRE2_JIT_COMPLETE);
+  compiled->context = pcre2_match_context_create(nullptr);
+  if (compiled->context == nullptr) return absl::ResourceExhaustedError("pre-tokenizer: out of memory");
+  // A match tries each position of a run of white space once, however long the run is; the limit, meant for
+  // expressions that backtrack without end, would only stop long runs.
+  pcre2_set_match_limit(compiled->context, UINT32_MAX);
+  return PieceSplitter(std::move(compiled));
 }
 
 absl::Status PieceSplitter::Split(std::string_view text,
                                   absl::FunctionRef<void(std::string_view)> take) const {
-  const auto* code = static_cast<const pcre2_code*>(code_.get());
   const std::unique_ptr<pcre2_match_data, FreeMatchData> match(pcre2_match_data_create(1, nullptr));
   if (match == nullptr) return absl::ResourceExhaustedError("pre-tokenizer: out of memory");
   const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match.get());
   size_t begin = 0;
   while (begin < text.size()) {
-    const int count = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), begin,
-                                  PCRE2_NO_UTF_CHECK, match.get(), nullptr);
+    const int count = pcre2_match(expression_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                                  begin, PCRE2_NO_UTF_CHECK, match.get(), expression_->context);
     if (count == PCRE2_ERROR_NOMATCH) break;
     if (count < 0) return Pcre2Error("match", count);
     // What no branch matches is a piece of its own; no match is empty.

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -22,9 +23,10 @@ class PieceSplitter {
   absl::Status Split(std::string_view text, absl::FunctionRef<void(std::string_view)> take) const;
 
  private:
-  explicit PieceSplitter(std::shared_ptr<const void> code) : code_(std::move(code)) {}
+  struct Expression;  // PCRE2's header stays out of this one
+  explicit PieceSplitter(std::shared_ptr<const Expression> expression) : expression_(std::move(expression)) {}
 
-  std::shared_ptr<const void> code_;  // pcre2_code; its header stays out of this one
+  std::shared_ptr<const Expression> expression_;
 };
 
 }  // namespace pass
