@@ -137,6 +137,18 @@ TEST(Accounting, EstimatesTheSpeedUpFromPlainForwardsOfTheSameBatch) {
               1e-6);  // 12 tokens in 4 equal forwards
 }
 
+TEST(Accounting, LeavesMixedForwardsOutOfTheSpeedUp) {
+  EngineRig rig(RigOptions(), ScriptedLogits(Bytes(kScript)));
+  const auto baseline = rig.Submit(Request("p", 12));
+  rig.Submit(Request("p", 12));
+  rig.Run();
+  EXPECT_GT(baseline->finish()->speculation.estimated_decode_speedup, 0);
+  rig.Submit(Request("p", 30));  // beside `pass`: two sequences again, but every forward is mixed
+  const auto sink = rig.Submit(Request("p", 12, Method::kPass));
+  rig.Run();
+  EXPECT_EQ(sink->finish()->speculation.estimated_decode_speedup, 0);
+}
+
 TEST(Accounting, AddsUpOverRandomTexts) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     RigOptions options;

@@ -321,6 +321,16 @@ TEST(Engine, NeverExceedsTheRowsOfAForward) {
   EXPECT_GE(most, 10u);
 }
 
+TEST(Engine, TakesTurnsWhenNotAllDecodersFit) {
+  RigOptions options;
+  options.engine.max_batch_rows = 5;  // one round at a time
+  EngineRig rig(options, Alphabet());
+  std::vector<std::shared_ptr<RecordingSink>> sinks;
+  for (int i = 0; i < 3; ++i) sinks.push_back(rig.Submit(Request("0", 30, Method::kPass)));
+  for (int i = 0; i < 12; ++i) rig.engine.Step();
+  for (const auto& sink : sinks) EXPECT_EQ(sink->steps().size(), 2u);
+}
+
 TEST(Engine, GivesPagesBackWhenItIsDestroyed) {
   RigOptions options;
   TableModel model(options.model, Alphabet());

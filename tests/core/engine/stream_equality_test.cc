@@ -98,6 +98,7 @@ class Scene {
     const std::vector<TokenId> expected = alone->token_ids();
     const std::vector<TokenId> got = sink.token_ids();
     EXPECT_EQ(finish.completion_tokens, static_cast<int>(got.size()));
+    ExpectWholeRounds(sink.steps());
     if (finish.reason == FinishReason::kCancelled || finish.reason == FinishReason::kDeadline) {
       ASSERT_LE(got.size(), expected.size());
       EXPECT_TRUE(std::equal(got.begin(), got.end(), expected.begin()));
@@ -109,6 +110,17 @@ class Scene {
     EXPECT_EQ(finish.reason, alone->finish()->reason);
     EXPECT_EQ(finish.matched_stop_id, alone->finish()->matched_stop_id);
     EXPECT_EQ(finish.matched_stop_string, alone->finish()->matched_stop_string);
+  }
+
+  // A method is never left in the middle of a round, except by the end.
+  static void ExpectWholeRounds(const std::vector<StepReport>& steps) {
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const int whole = steps[i].method == Method::kPass ? 2 : 1;
+      if (i + 1 < steps.size()) {
+        EXPECT_EQ(steps[i].forwards, whole);
+      }
+      EXPECT_LE(steps[i].forwards, whole);
+    }
   }
 
   std::mt19937 random_;
