@@ -1,8 +1,11 @@
 #include "server/config.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <type_traits>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -44,14 +47,27 @@ class Flags {
     } else {
       option = app_->add_option(absl::StrCat("--", name), *value, help)->capture_default_str();
     }
-    option->envname(EnvironmentName(name));
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    names_.push_back(name);
+  }
+
+  // What the environment says, as flags: before those of the command line, so that these win. (CLI11's own environment
+  // names lose against the file.)
+  std::vector<std::string> FromEnvironment() const {
+    std::vector<std::string> arguments;
+    for (const std::string& name : names_) {
+      const char* value = std::getenv(EnvironmentName(name).c_str());
+      if (value != nullptr) arguments.push_back(absl::StrCat("--", name, "=", value));
+    }
+    return arguments;
   }
 
  private:
   CLI::App* app_;
+  std::vector<std::string> names_;
 };
 
-void AddFlags(CLI::App* app, ServerConfig* config) {
+Flags AddFlags(CLI::App* app, ServerConfig* config) {
   Flags flags(app);
   flags.Add("model", &config->model, "GGUF file or Hugging Face folder");
   flags.Add("lookahead-file", &config->lookahead_file,
@@ -77,6 +93,7 @@ void AddFlags(CLI::App* app, ServerConfig* config) {
   flags.Add("ready-file", &config->ready_file, "written with the chosen addresses once everything serves");
   flags.Add("log-format", &config->log_format, "text or json");
   flags.Add("log-level", &config->log_level, "debug, info, warning or error");
+  return flags;
 }
 
 absl::Status AtLeast(const char* flag, int64_t value, int64_t least, int64_t most) {
@@ -118,9 +135,12 @@ std::optional<int> ParseCommandLine(int argc, const char* const* argv, ServerCon
                "pass-server");
   app.set_version_flag("--version", absl::StrCat("pass-server ", ServerVersion()));
   app.set_config("--config", "", "file with the same keys (TOML or INI)")->envname("PASS_CONFIG");
-  AddFlags(&app, config);
+  app.footer("Each flag has an environment twin: --max-queue is PASS_MAX_QUEUE.");
+  std::vector<std::string> arguments = AddFlags(&app, config).FromEnvironment();
+  arguments.insert(arguments.end(), argv + 1, argv + argc);
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
-    app.parse(argc, argv);
+    app.parse(arguments);
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {

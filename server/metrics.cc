@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "absl/time/time.h"
+#include "server/logging.h"
 #include "server/metric_series.h"
 
 namespace pass {
@@ -107,6 +108,10 @@ void Metrics::OnFinish(const FinishReport& report) {
 
 void Metrics::OnCancelFreed(absl::Duration time) {
   if (counting_.load(std::memory_order_relaxed)) series_->cancel_to_free_seconds.Observe(Seconds(time));
+}
+
+void Metrics::OnModelError(const GenerationRequest& request, const absl::Status& error) {
+  Log(LogLevel::kError, "model_error", {{"id", request.id}, {"error", error.ToString()}});
 }
 
 void Metrics::OnState(const EngineState& state) {

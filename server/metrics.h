@@ -63,6 +63,8 @@ class Metrics final : public EngineObserver {
   void OnStep(const StepReport& report, absl::Duration since_last, bool first) override;
   void OnFinish(const FinishReport& report) override;
   void OnCancelFreed(absl::Duration time) override;
+  // To the log: no one else hears what the model said.
+  void OnModelError(const GenerationRequest& request, const absl::Status& error) override;
   void OnState(const EngineState& state) override;
 
  private:

@@ -38,7 +38,10 @@ absl::StatusOr<std::vector<TokenId>> EncodeChat(const v1::Chat& chat, const Serv
   messages.reserve(static_cast<size_t>(chat.messages_size()));
   for (const v1::ChatMessage& message : chat.messages())
     messages.push_back({message.role(), message.content()});
-  return RenderChat(model.text.chat_template, messages, *model.text.tokenizer);
+  auto ids = RenderChat(model.text.chat_template, messages, *model.text.tokenizer);
+  // The vocabulary may lack the template's control tokens: to a client the same.
+  if (ids.status().code() == absl::StatusCode::kFailedPrecondition) return NoChatTemplateError();
+  return ids;
 }
 
 }  // namespace
