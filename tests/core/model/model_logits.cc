@@ -76,7 +76,8 @@ absl::Status RunGreedy(Llama& model, const json& step) {
 }
 
 absl::Status Run(const std::string& model_path, const std::string& lookahead, const std::string& dtype) {
-  LoadOptions options{.model_path = model_path};
+  LoadOptions options;
+  options.model_path = model_path;
   if (lookahead != "-") options.lookahead_path = lookahead;
   options.compute_type = dtype == "fp32" ? ComputeType::kFp32 : ComputeType::kBf16;
   PASS_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(options));
