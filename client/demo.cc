@@ -19,15 +19,13 @@ struct DemoPrompt {
 
 constexpr std::array<DemoPrompt, 2> kPrompts{{
     {"code",
-     "def merge_sorted(left, right):\n"
-     "    \"\"\"Merge two sorted lists into one sorted list.\n"
+     "import math\n"
      "\n"
-     "    >>> merge_sorted([1, 4], [2, 3])\n"
-     "    [1, 2, 3, 4]\n"
-     "    \"\"\"\n"},
-    {"prose",
-     "The lighthouse stood at the end of the long stone pier. Every evening, just before the sun went down, "
-     "the keeper"},
+     "\n"
+     "def primes_below(limit):\n"
+     "    \"\"\"Return all prime numbers below the limit.\"\"\"\n"
+     "    sieve ="},
+    {"prose", "The history of tea begins in ancient China. According to legend,"},
 }};
 
 struct Run {
