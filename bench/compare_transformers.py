@@ -197,6 +197,10 @@ def common_prefix(left, right):
 def measure(arguments):
     import torch
     import transformers
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"warning: load average {load:.1f}: other programs share the cores, and both sides suffer unequally",
+              file=sys.stderr)
     bandwidth = read_bandwidth(arguments.threads)
     reference = Transformers(arguments)
     samples = {"pass-server": [], "transformers": []}
@@ -214,6 +218,7 @@ def measure(arguments):
                     assert len(tokens) == arguments.tokens
                     samples[name].append((len(tokens) / total, (len(tokens) - 1) / decode))
     report = {"date": datetime.date.today().isoformat(), "cpu": cpu_name(), "threads": arguments.threads,
+              "load_average_before": load,
               "read_gb_per_second": round(bandwidth, 1), "model": pathlib.Path(arguments.model).name,
               "dtype": reference.dtype, "torch_version": torch.__version__, "transformers_version": transformers.__version__,
               "transformers_attention": reference.attention, "prompts": len(PROMPTS), "new_tokens": arguments.tokens,
