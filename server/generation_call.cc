@@ -9,14 +9,6 @@
 namespace pass {
 namespace {
 
-// A client's own deadline cancels the call a little before the server's copy of it passes, which started
-// later and was rounded up to two or three digits on its way. A cancel so close to the deadline counts as the
-// deadline.
-bool IsDeadline(absl::Time now, absl::Time received, absl::Time deadline) {
-  if (deadline == absl::InfiniteFuture()) return false;
-  return deadline - now <= std::max(absl::Milliseconds(20), (deadline - received) / 50);
-}
-
 absl::Status StatusOf(const FinishReport& report, const std::string& id) {
   switch (report.reason) {
     case FinishReason::kStop:
@@ -34,6 +26,11 @@ absl::Status StatusOf(const FinishReport& report, const std::string& id) {
 }
 
 }  // namespace
+
+bool IsDeadline(absl::Time now, absl::Time received, absl::Time deadline) {
+  if (deadline == absl::InfiniteFuture()) return false;
+  return deadline - now <= std::max(absl::Milliseconds(20), (deadline - received) / 50);
+}
 
 bool RequestIds::Insert(const std::string& id) {
   absl::MutexLock lock(&mutex_);

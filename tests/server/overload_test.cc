@@ -125,17 +125,32 @@ TEST(Overload, GivesACancelledStreamsPagesToTheNextRequest) {
 }
 
 TEST(Overload, EndsARequestAtItsDeadline) {
-  TestServer server(OneAtATime());
-  server.gate().Close();
+  // Long enough that it cannot end by itself, and nearly the whole pool.
+  TestServer server(
+      {.model = {.vocab_size = 257, .context_length = 100'000, .page_tokens = 16, .total_pages = 6'250}});
+  ASSERT_TRUE(CallComplete(server.stub(), TextRequest("connect", 1)).status.ok());
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
   v1::CompleteResponse response;
-  EXPECT_EQ(server.stub().Complete(&context, WholePool(), &response).error_code(),
+  EXPECT_EQ(server.stub().Complete(&context, TextRequest("a", 99'900), &response).error_code(),
             grpc::StatusCode::DEADLINE_EXCEEDED);
-  server.gate().Open();
-  EXPECT_TRUE(CallComplete(server.stub(), WholePool()).status.ok());
-  EXPECT_EQ(server.Metric("pass_cancelled_requests_total{cause=\"deadline\"}"), 1);
-  EXPECT_EQ(server.Metric("pass_requests_total{outcome=\"deadline\"}"), 1);
+  EXPECT_TRUE(CallComplete(server.stub(), TextRequest("b", 200)).status.ok());
+  // On a machine that is busy enough, the client's end of the deadline comes so early that it looks like a cancel.
+  EXPECT_EQ(server.Metric("pass_cancelled_requests_total{cause=\"deadline\"}") +
+                server.Metric("pass_cancelled_requests_total{cause=\"client\"}"),
+            1);
+}
+
+TEST(Overload, TellsADeadlineFromACancel) {
+  const absl::Time start = absl::UnixEpoch();
+  const absl::Time deadline = start + absl::Seconds(100);
+  EXPECT_TRUE(IsDeadline(deadline, start, deadline));
+  EXPECT_TRUE(IsDeadline(deadline + absl::Seconds(1), start, deadline));
+  EXPECT_TRUE(IsDeadline(deadline - absl::Seconds(1), start, deadline));
+  EXPECT_FALSE(IsDeadline(deadline - absl::Seconds(3), start, deadline));
+  EXPECT_TRUE(IsDeadline(start + absl::Milliseconds(40), start, start + absl::Milliseconds(50)));
+  EXPECT_FALSE(IsDeadline(start + absl::Milliseconds(20), start, start + absl::Milliseconds(50)));
+  EXPECT_FALSE(IsDeadline(start, start, absl::InfiniteFuture()));
 }
 
 // A connection that takes next to nothing before the client reads.
@@ -156,6 +171,7 @@ TEST(Overload, MergesWhatASlowReaderLeavesAndLosesNothing) {
   const auto narrow = NarrowStub(server);
   grpc::ClientContext context;
   const auto reader = narrow->Generate(&context, WholePool());
+  reader->WaitForInitialMetadata();  // the stream has begun
   // Completes when the stream has given its pages back: everything has been generated, next to nothing read.
   ASSERT_TRUE(CallComplete(server.stub(), WholePool()).status.ok());
   StreamResult stream;
@@ -195,6 +211,7 @@ TEST(Overload, CutsOffAReaderThatDoesNotComeBack) {
   const auto narrow = NarrowStub(server);
   grpc::ClientContext context;
   const auto reader = narrow->Generate(&context, WholePool());
+  reader->WaitForInitialMetadata();  // the stream has begun
   ASSERT_TRUE(CallComplete(server.stub(), WholePool()).status.ok());
   EXPECT_EQ(server.Metric("pass_cancelled_requests_total{cause=\"slow_reader\"}"), 1);
   EXPECT_EQ(server.Metric("pass_slow_reader_cutoffs_total"), 1);
@@ -231,7 +248,7 @@ TEST(Overload, SurvivesClientsThatVanishInAnyState) {
   EXPECT_EQ(server.Metric("pass_kv_cache_usage_ratio"), 0);
 }
 
-TEST(Overload, StopsWithClientsInAnyState) {
+TEST(Overload, GivesRunningAndQueuedStreamsTheirStatusWhenItStops) {
   TestServer server({.engine = {.max_sequences = 1}});
   server.gate().Close();
   std::vector<std::future<StreamResult>> streams;
@@ -239,18 +256,30 @@ TEST(Overload, StopsWithClientsInAnyState) {
     streams.push_back(
         std::async(std::launch::async, [&] { return ReadStream(server.stub(), TextRequest("a", 100)); }));
   }
-  const auto narrow = NarrowStub(server);
-  grpc::ClientContext context;
-  const auto unread = narrow->Generate(&context, TextRequest("b", 100));
   server.gate().AwaitHeld();
   server.gate().Open();
-  server.DrainAndStop();
+  server.DrainAndStop(/*last_messages=*/absl::Seconds(30));
   for (auto& stream : streams) {
     const StreamResult result = stream.get();
-    EXPECT_TRUE(result.status.ok() || result.status.error_code() == grpc::StatusCode::UNAVAILABLE)
+    // gRPC itself cancels a call that arrives while the server stops.
+    const bool too_late =
+        result.messages.empty() && result.status.error_code() == grpc::StatusCode::CANCELLED;
+    EXPECT_TRUE(result.status.ok() || result.status.error_code() == grpc::StatusCode::UNAVAILABLE || too_late)
         << result.status.error_code() << result.status.error_message();
   }
-  context.TryCancel();
+}
+
+TEST(Overload, DoesNotWaitForAReaderWhenItStops) {
+  TestServer server;
+  const auto narrow = NarrowStub(server);
+  grpc::ClientContext context;
+  const auto unread = narrow->Generate(&context, TextRequest("b", 200));
+  v1::GenerateResponse message;
+  ASSERT_TRUE(unread->Read(&message));
+  server.DrainAndStop();  // returns while the client reads nothing
+  while (unread->Read(&message)) {
+  }
+  EXPECT_FALSE(unread->Finish().ok() && !message.has_finish());
 }
 
 }  // namespace

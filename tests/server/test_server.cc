@@ -76,11 +76,11 @@ TestServer::~TestServer() {
   if (!stopped_) DrainAndStop();
 }
 
-void TestServer::DrainAndStop() {
+void TestServer::DrainAndStop(absl::Duration last_messages) {
   stopped_ = true;
   service_.StopAccepting();
   engine_->Drain(clock_.Now());
-  grpc_->Shutdown(clock_.Now());
+  grpc_->Shutdown(clock_.Now() + last_messages);
 }
 
 std::string TestServer::MetricsText() {

@@ -61,8 +61,8 @@ class TestServer {
   v1::PassService::Stub& stub() { return *stub_; }
   std::shared_ptr<grpc::Channel> channel() { return channel_; }
 
-  // As SIGTERM does it.
-  void DrainAndStop();
+  // As SIGTERM does it, with no time for the drain and so much for the last messages to leave.
+  void DrainAndStop(absl::Duration last_messages = absl::ZeroDuration());
 
   // The value of a series in the text that /metrics would show, such as `pass_requests_total{outcome="stop"}`; fails the
   // test when it is not there.
