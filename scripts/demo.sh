@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts a server on a free port, runs the client's demo against it, and stops it whatever happens.
 source "$(dirname "$0")/settings.sh"
-scripts/build.sh
+scripts/build.sh pass-server pass-client
 scripts/deps.sh model
 
 folder=$(mktemp -d)

@@ -99,7 +99,8 @@ class TheRules(unittest.TestCase):
         self.assert_bites(rules.every_test_is_built, test | {"tests/core/base/CMakeLists.txt": "# a_test.cc\n"})
         self.assert_bites(rules.every_test_is_built, test | {"tests/core/base/CMakeLists.txt": "x(SOURCES aa_test.cc)"})
         self.assert_silent(test | {"tests/core/base/CMakeLists.txt": "pass_test(a_test SOURCES a_test.cc)"})
-        self.assert_silent(test | {"tests/CMakeLists.txt": "pass_test(a_test SOURCES core/base/a_test.cc)"})
+        self.assert_silent(test | {"tests/CMakeLists.txt": "pass_test(a SOURCES core/base/a_test.cc)"})
+        self.assert_silent(test | {"tests/core/base/CMakeLists.txt": "foreach(name a_test)"})
 
     def test_machine_paths_are_found(self):
         self.assert_bites(rules.no_machine_paths, {"scripts/a.sh": "cd /home/someone/pass\n"})
