@@ -37,6 +37,10 @@ Method AutoPolicy::Choose(int batch) {
     bucket.baseline_attempts_left = kBaselineAttempts - 1;
     return Method::kPlain;
   }
+  if (++bucket.unmeasured > kUnmeasuredChoices) {
+    Rest(bucket);
+    return Method::kPlain;
+  }
   return Method::kPass;
 }
 
@@ -58,6 +62,7 @@ void AutoPolicy::Observe(ForwardKind kind, int batch, int emitted_tokens, absl::
   }
   bucket.pass.Add(absl::ToDoubleSeconds(half_round_->time + time), half_round_->tokens + emitted_tokens,
                   kPassWeight);
+  bucket.unmeasured = 0;
   half_round_.reset();
   Judge(bucket);
 }
@@ -68,9 +73,14 @@ void AutoPolicy::Judge(Bucket& bucket) {
     bucket.next_rest = kFirstRest;
     return;
   }
+  Rest(bucket);
+}
+
+void AutoPolicy::Rest(Bucket& bucket) {
   bucket.rest_left = bucket.next_rest;
   bucket.next_rest = std::min(2 * bucket.next_rest, kLongestRest);
   bucket.pass = Rate();  // the next probe judges what it sees itself
+  bucket.unmeasured = 0;
 }
 
 std::optional<absl::Duration> AutoPolicy::PlainForwardTime(int batch) const {

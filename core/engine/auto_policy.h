@@ -26,6 +26,7 @@ class AutoPolicy {
   static constexpr int kForwardsPerBaseline = 64;     // one plain forward in so many
   static constexpr int kForwardsToFirstBaseline = 8;  // the same while there is no baseline
   static constexpr int kBaselineAttempts = 4;         // plain forwards until one is unmixed; then later again
+  static constexpr int kUnmeasuredChoices = 64;       // of `pass` in mixed batches, which show nothing: then rest
   static constexpr int kFirstRest = 64;               // forwards without `pass` after it did not pay
   static constexpr int kLongestRest = 4096;
 
@@ -61,6 +62,7 @@ class AutoPolicy {
     int next_rest = kFirstRest;
     int until_baseline = kForwardsToFirstBaseline;
     int baseline_attempts_left = 0;
+    int unmeasured = 0;  // choices of `pass` since its last sample
   };
 
   // The first of two `pass` forwards in a row.
@@ -71,6 +73,7 @@ class AutoPolicy {
   };
 
   static void Judge(Bucket& bucket);
+  static void Rest(Bucket& bucket);
 
   std::array<Bucket, kNumBuckets> buckets_;
   std::optional<HalfRound> half_round_;

@@ -78,11 +78,22 @@ TEST(AutoPolicy, LearnsNothingFromMixedForwards) {
 TEST(AutoPolicy, GivesUpOnABaselineThatNoUnmixedForwardBrings) {
   AutoPolicy policy;
   int plain = 0;
-  for (int i = 0; i < 640; ++i) {
+  for (int i = 0; i < AutoPolicy::kUnmeasuredChoices; ++i) {
     if (policy.Choose(1) == Method::kPlain) ++plain;
     policy.Observe(ForwardKind::kMixed, 2, 2, kPlainTime);
   }
-  EXPECT_LE(plain, 10 * AutoPolicy::kBaselineAttempts);
+  EXPECT_LE(plain, AutoPolicy::kBaselineAttempts);
+}
+
+TEST(AutoPolicy, RestsFromAPassThatOnlyMixedForwardsWouldShow) {
+  AutoPolicy policy;
+  int passes = 0;
+  for (int i = 0; i < 2000; ++i) {
+    passes += policy.Choose(/*batch=*/4) == Method::kPass ? 1 : 0;
+    policy.Observe(ForwardKind::kMixed, 4, 5, absl::Milliseconds(15));
+  }
+  EXPECT_GT(passes, 0);
+  EXPECT_LT(passes, 500);
 }
 
 TEST(AutoPolicy, SmoothsThePlainForwardTime) {
