@@ -37,6 +37,8 @@ function(pass_test name)
   add_executable(${name} ${ARG_SOURCES})
   pass_add_sanitizer_support(${name})
   target_link_libraries(${name} PRIVATE pass_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  # Tests are compiled more often than they run.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
