@@ -75,8 +75,8 @@ void PrintTable(const std::vector<Run>& runs, Console& console) {
                                    TokensPerSecond(finish), speed_up);
   }
   console.out
-      << "tokens/s: tokens after the first / decode seconds on the server's clock. mean accepted: accepted "
-         "drafts of a\nvalidation step. speed-up: decode seconds of the plain run / of the PaSS run.\n";
+      << "tokens/s: tokens after the first / decode seconds on the server's clock.\n"
+         "mean accepted: accepted drafts of a validation step. speed-up: decode seconds, plain / PaSS.\n";
 }
 
 CallStatus ShowOne(const PassClient& client, const DemoPrompt& prompt, const std::string& method,
