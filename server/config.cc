@@ -51,8 +51,8 @@ class Flags {
     names_.push_back(name);
   }
 
-  // What the environment says, as flags: before those of the command line, so that these win. (CLI11's own environment
-  // names lose against the file.)
+  // What the environment says, as flags: before those of the command line, so that these win. (CLI11's own
+  // environment names lose against the file.)
   std::vector<std::string> FromEnvironment() const {
     std::vector<std::string> arguments;
     for (const std::string& name : names_) {

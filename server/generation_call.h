@@ -32,8 +32,9 @@ class RequestIds {
   std::set<std::string> ids_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Whether a call that is cancelled at `now` ran into its deadline. A client's own deadline cancels the call a little before
-// the server's copy of it passes, which started later and was rounded up to two or three digits on its way.
+// Whether a call that is cancelled at `now` ran into its deadline. A client's own deadline cancels the call a
+// little before the server's copy of it passes, which started later and was rounded up to two or three digits
+// on its way.
 bool IsDeadline(absl::Time now, absl::Time received, absl::Time deadline);
 
 // Borrowed by every call; outlives them.

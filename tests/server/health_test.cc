@@ -41,7 +41,8 @@ grpc::Status CallBytes(TestServer& server, const std::string& method, const std:
   return status;
 }
 
-// grpc.health.v1: HealthCheckRequest {1: service}, HealthCheckResponse {1: status}, SERVING = 1, NOT_SERVING = 2.
+// grpc.health.v1: HealthCheckRequest {1: service}, HealthCheckResponse {1: status}, SERVING = 1, NOT_SERVING
+// = 2.
 bool Serving(TestServer& server, const std::string& service) {
   std::string request;
   if (!service.empty()) request = std::string("\x0a") + static_cast<char>(service.size()) + service;

@@ -1,5 +1,5 @@
-// Full queues, lost and slow clients, deadlines, and the end of the server: whatever happens, each call gets one status,
-// its pages return, and nobody else notices.
+// Full queues, lost and slow clients, deadlines, and the end of the server: whatever happens, each call gets
+// one status, its pages return, and nobody else notices.
 #include <gmock/gmock.h>
 #include <google/rpc/error_details.pb.h>
 #include <grpcpp/create_channel.h>
@@ -135,7 +135,8 @@ TEST(Overload, EndsARequestAtItsDeadline) {
   EXPECT_EQ(server.stub().Complete(&context, TextRequest("a", 99'900), &response).error_code(),
             grpc::StatusCode::DEADLINE_EXCEEDED);
   EXPECT_TRUE(CallComplete(server.stub(), TextRequest("b", 200)).status.ok());
-  // On a machine that is busy enough, the client's end of the deadline comes so early that it looks like a cancel.
+  // On a machine that is busy enough, the client's end of the deadline comes so early that it looks like a
+  // cancel.
   EXPECT_EQ(server.Metric("pass_cancelled_requests_total{cause=\"deadline\"}") +
                 server.Metric("pass_cancelled_requests_total{cause=\"client\"}"),
             1);

@@ -1,5 +1,5 @@
-// A whole server in the test's process: the service on a real port, the real engine and its thread, a table as the model
-// and bytes as tokens. A test can hold the model's forwards.
+// A whole server in the test's process: the service on a real port, the real engine and its thread, a table
+// as the model and bytes as tokens. A test can hold the model's forwards.
 #pragma once
 
 #include <grpcpp/channel.h>
@@ -64,8 +64,8 @@ class TestServer {
   // As SIGTERM does it, with no time for the drain and so much for the last messages to leave.
   void DrainAndStop(absl::Duration last_messages = absl::ZeroDuration());
 
-  // The value of a series in the text that /metrics would show, such as `pass_requests_total{outcome="stop"}`; fails the
-  // test when it is not there.
+  // The value of a series in the text that /metrics would show, such as
+  // `pass_requests_total{outcome="stop"}`; fails the test when it is not there.
   double Metric(const std::string& series);
   std::string MetricsText();
 
