@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Plain decoding of pass-server beside `transformers` generate: same weights, same dtype, same cores, one run.
+"""Plain decoding of pass-server beside `transformers` generate: same weights, dtype and cores, one run.
 
     .venv/bin/python bench/compare_transformers.py --model MODEL.gguf [--json]
 
-Single stream, greedy. Both sides get the same token ids, and are timed in turns, prompt by prompt; the table has medians.
+Single stream, greedy. Both sides get the same token ids and are timed in turns, prompt by prompt. Medians.
   tokens/s         new tokens / seconds from the call to the last token, prompt included
   decode tokens/s  new tokens after the first / seconds after the first
 The server is timed by its own clock (its gRPC call begins to its last token), transformers around `generate`.
 """
+
 import argparse
 import contextlib
 import datetime
@@ -24,10 +25,10 @@ import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 PROMPTS = [
-    "def binary_search(items, target):\n    \"\"\"Return the index of target in the sorted list items, or -1.\"\"\"\n",
+    'def binary_search(items, target):\n    """Return the index of target in the sorted list, or -1."""\n',
     "#include <vector>\n\n// Returns the sum of the squares of all even numbers.\nint SumOfEvenSquares(",
     "SELECT customers.name, COUNT(orders.id) AS order_count\nFROM customers\n",
-    "class Stack:\n    \"\"\"A last-in, first-out container.\"\"\"\n\n    def __init__(self):\n",
+    'class Stack:\n    """A last-in, first-out container."""\n\n    def __init__(self):\n',
     "The last ferry of the day had already left when Marta reached the harbour, and",
     "Bread rises because yeast eats the sugar in the dough and gives off",
     "The city council voted on Tuesday night to close the old market hall, a decision that",
@@ -38,9 +39,13 @@ PROMPTS = [
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--model", required=True, help="GGUF file")
-    parser.add_argument("--bin", default=str(REPOSITORY / "build" / "bin"), help="folder of pass-server and pass-client")
+    parser.add_argument(
+        "--bin", default=str(REPOSITORY / "build" / "bin"), help="folder of pass-server and pass-client"
+    )
     parser.add_argument("--tokens", type=int, default=128)
-    parser.add_argument("--repeat", type=int, default=3, help="rounds over all prompts, after one that warms up")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="rounds over all prompts, after one that warms up"
+    )
     parser.add_argument("--threads", type=int, default=2, help="threads and cores of each side")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of Markdown")
     return parser.parse_args()
@@ -54,9 +59,24 @@ def running_server(arguments):
         log_file = pathlib.Path(folder) / "log"
         with open(log_file, "wb") as log:
             process = subprocess.Popen(
-                [f"{arguments.bin}/pass-server", "--model", arguments.model, "--dtype", "bf16", "--threads",
-                 str(arguments.threads), "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--ready-file",
-                 str(ready_file)], stdout=log, stderr=subprocess.STDOUT)
+                [
+                    f"{arguments.bin}/pass-server",
+                    "--model",
+                    arguments.model,
+                    "--dtype",
+                    "bf16",
+                    "--threads",
+                    str(arguments.threads),
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--metrics-listen",
+                    "127.0.0.1:0",
+                    "--ready-file",
+                    str(ready_file),
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         try:
             while not ready_file.exists():
                 if process.poll() is not None:
@@ -77,8 +97,13 @@ class Server:
         self.tokens = arguments.tokens
 
     def call(self, command, *flags, text):
-        result = subprocess.run([self.client, command, "--address", self.address, "--prompt-file", "-", "--json", *flags],
-                                input=text, stdout=subprocess.PIPE, check=True, encoding="utf-8")
+        result = subprocess.run(
+            [self.client, command, "--address", self.address, "--prompt-file", "-", "--json", *flags],
+            input=text,
+            stdout=subprocess.PIPE,
+            check=True,
+            encoding="utf-8",
+        )
         return json.loads(result.stdout.splitlines()[-1])
 
     def token_ids(self, text):
@@ -86,14 +111,31 @@ class Server:
 
     def run(self, text):
         """(seconds in all, decode seconds, token ids)."""
-        summary = self.call("generate", "--temperature", "0", "--max-tokens", str(self.tokens), "--ignore-eos",
-                            "--method", "plain", text=text)
+        summary = self.call(
+            "generate",
+            "--temperature",
+            "0",
+            "--max-tokens",
+            str(self.tokens),
+            "--ignore-eos",
+            "--method",
+            "plain",
+            text=text,
+        )
         return summary["total_seconds"], summary["decode_seconds"], summary["token_ids"]
 
 
-NAMES = {"attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
-         "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
-         "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+NAMES = {
+    "attn_norm": "input_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
 
 
 def llama_of_gguf(path):
@@ -101,6 +143,7 @@ def llama_of_gguf(path):
     import gguf
     import torch
     import transformers
+
     reader = gguf.GGUFReader(path)
 
     def fact(key):
@@ -117,15 +160,23 @@ def llama_of_gguf(path):
         if parts[0] == "blk":
             name = f"model.layers.{parts[1]}.{NAMES[parts[2]]}"
         else:
-            name = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}[parts[0]]
+            name = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}[
+                parts[0]
+            ]
         weights[name + ".weight"] = weight
     tied = "lm_head.weight" not in weights
     config = transformers.LlamaConfig(
-        vocab_size=weights["model.embed_tokens.weight"].shape[0], hidden_size=fact("embedding_length"),
-        intermediate_size=fact("feed_forward_length"), num_hidden_layers=fact("block_count"), num_attention_heads=heads,
-        num_key_value_heads=kv_heads, max_position_embeddings=fact("context_length"), tie_word_embeddings=tied,
+        vocab_size=weights["model.embed_tokens.weight"].shape[0],
+        hidden_size=fact("embedding_length"),
+        intermediate_size=fact("feed_forward_length"),
+        num_hidden_layers=fact("block_count"),
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        max_position_embeddings=fact("context_length"),
+        tie_word_embeddings=tied,
         rms_norm_eps=float(fact("attention.layer_norm_rms_epsilon")),
-        rope_parameters={"rope_type": "default", "rope_theta": float(fact("rope.freq_base"))})
+        rope_parameters={"rope_type": "default", "rope_theta": float(fact("rope.freq_base"))},
+    )
     if tied:
         weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
     model = transformers.LlamaForCausalLM(config)
@@ -138,6 +189,7 @@ class Transformers:
 
     def __init__(self, arguments):
         import torch
+
         self.torch = torch
         self.tokens = arguments.tokens
         self.model = llama_of_gguf(arguments.model)
@@ -148,6 +200,7 @@ class Transformers:
     def run(self, ids):
         class FirstToken:
             """generate() hands it the prompt, then each token."""
+
             calls, time = 0, 0.0
 
             def put(self, _):
@@ -162,15 +215,21 @@ class Transformers:
         prompt = self.torch.tensor([ids])
         start = time.perf_counter()
         with self.torch.inference_mode():
-            output = self.model.generate(prompt, attention_mask=self.torch.ones_like(prompt), do_sample=False,
-                                         max_new_tokens=self.tokens, streamer=first)
+            output = self.model.generate(
+                prompt,
+                attention_mask=self.torch.ones_like(prompt),
+                do_sample=False,
+                max_new_tokens=self.tokens,
+                streamer=first,
+            )
         end = time.perf_counter()
-        return end - start, end - first.time, output[0, len(ids):].tolist()
+        return end - start, end - first.time, output[0, len(ids) :].tolist()
 
 
 def read_bandwidth(threads):
     """GB/s of a sum over 1 GiB, the best of five."""
     import torch
+
     torch.set_num_threads(threads)
     array = torch.ones(2**28)
     seconds = []
@@ -197,10 +256,13 @@ def common_prefix(left, right):
 def measure(arguments):
     import torch
     import transformers
+
     load = os.getloadavg()[0]
     if load > 0.5:
-        print(f"warning: load average {load:.1f}: other programs share the cores, and both sides suffer unequally",
-              file=sys.stderr)
+        print(
+            f"warning: load average {load:.1f}: other programs share the cores; both sides suffer unequally",
+            file=sys.stderr,
+        )
     bandwidth = read_bandwidth(arguments.threads)
     reference = Transformers(arguments)
     samples = {"pass-server": [], "transformers": []}
@@ -217,43 +279,70 @@ def measure(arguments):
                 for name, (total, decode, tokens) in (("pass-server", ours), ("transformers", theirs)):
                     assert len(tokens) == arguments.tokens
                     samples[name].append((len(tokens) / total, (len(tokens) - 1) / decode))
-    report = {"date": datetime.date.today().isoformat(), "cpu": cpu_name(), "threads": arguments.threads,
-              "load_average_before": load,
-              "read_gb_per_second": round(bandwidth, 1), "model": pathlib.Path(arguments.model).name,
-              "dtype": reference.dtype, "torch_version": torch.__version__, "transformers_version": transformers.__version__,
-              "transformers_attention": reference.attention, "prompts": len(PROMPTS), "new_tokens": arguments.tokens,
-              "rounds": arguments.repeat, "common_tokens_median": statistics.median(agreed)}
+    report = {
+        "date": datetime.date.today().isoformat(),
+        "cpu": cpu_name(),
+        "threads": arguments.threads,
+        "load_average_before": load,
+        "read_gb_per_second": round(bandwidth, 1),
+        "model": pathlib.Path(arguments.model).name,
+        "dtype": reference.dtype,
+        "torch_version": torch.__version__,
+        "transformers_version": transformers.__version__,
+        "transformers_attention": reference.attention,
+        "prompts": len(PROMPTS),
+        "new_tokens": arguments.tokens,
+        "rounds": arguments.repeat,
+        "common_tokens_median": statistics.median(agreed),
+    }
     for name, rates in samples.items():
         totals, decodes = zip(*rates)
-        report[name] = {"tokens_per_second": statistics.median(totals), "tokens_per_second_least": min(totals),
-                        "tokens_per_second_most": max(totals), "decode_tokens_per_second": statistics.median(decodes)}
+        report[name] = {
+            "tokens_per_second": statistics.median(totals),
+            "tokens_per_second_least": min(totals),
+            "tokens_per_second_most": max(totals),
+            "decode_tokens_per_second": statistics.median(decodes),
+        }
     for key in ("tokens_per_second", "decode_tokens_per_second"):
         report[f"{key}_ratio"] = report["pass-server"][key] / report["transformers"][key]
     return report
 
 
 def markdown(report):
-    lines = [f"{report['date']}, {report['cpu']}, {report['threads']} threads, memory read {report['read_gb_per_second']} GB/s; "
-             f"torch {report['torch_version']}, "
-             f"transformers {report['transformers_version']} ({report['transformers_attention']} attention).",
-             f"{report['model']} in {report['dtype']}, single stream, greedy, {report['prompts']} prompts x "
-             f"{report['new_tokens']} tokens, medians of {report['rounds']} round(s) in turns.", "",
-             "| | tokens/s | least to most | decode tokens/s |", "| --- | ---: | ---: | ---: |"]
+    lines = [
+        f"{report['date']}, {report['cpu']}, {report['threads']} threads, "
+        f"memory read {report['read_gb_per_second']} GB/s; "
+        f"torch {report['torch_version']}, "
+        f"transformers {report['transformers_version']} ({report['transformers_attention']} attention).",
+        f"{report['model']} in {report['dtype']}, single stream, greedy, {report['prompts']} prompts x "
+        f"{report['new_tokens']} tokens, medians of {report['rounds']} round(s) in turns.",
+        "",
+        "| | tokens/s | least to most | decode tokens/s |",
+        "| --- | ---: | ---: | ---: |",
+    ]
     for name in ("pass-server", "transformers"):
         side = report[name]
         label = "pass-server, plain" if name == "pass-server" else "transformers generate"
-        lines.append(f"| {label} | {side['tokens_per_second']:.1f} | {side['tokens_per_second_least']:.1f} to "
-                     f"{side['tokens_per_second_most']:.1f} | {side['decode_tokens_per_second']:.1f} |")
-    lines.append(f"| ratio | {report['tokens_per_second_ratio']:.2f} | | {report['decode_tokens_per_second_ratio']:.2f} |")
-    lines += ["", f"Both gave the same first {report['common_tokens_median']:.0f} of {report['new_tokens']} tokens (median over the "
-              "prompts): bf16 rounds in another order."]
+        lines.append(
+            f"| {label} | {side['tokens_per_second']:.1f} | {side['tokens_per_second_least']:.1f} to "
+            f"{side['tokens_per_second_most']:.1f} | {side['decode_tokens_per_second']:.1f} |"
+        )
+    lines.append(
+        f"| ratio | {report['tokens_per_second_ratio']:.2f} | "
+        f"| {report['decode_tokens_per_second_ratio']:.2f} |"
+    )
+    lines += [
+        "",
+        f"Both gave the same first {report['common_tokens_median']:.0f} of {report['new_tokens']} tokens "
+        "(median over the prompts): bf16 rounds in another order.",
+    ]
     return "\n".join(lines)
 
 
 def main():
     arguments = parse_arguments()
     # Before torch is loaded; the server inherits it: both sides get the same cores.
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:arguments.threads])
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
     report = measure(arguments)
     print(json.dumps(report) if arguments.json else markdown(report))
 

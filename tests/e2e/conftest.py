@@ -10,7 +10,7 @@ def pb(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """One server for all tests that do not stop it or need flags of their own. It must end with exit code 0."""
+    """One server for the tests that neither stop it nor need flags of their own. It must exit 0."""
     process = serving.ServerProcess(tmp_path_factory.mktemp("server"))
     yield process
     assert process.stop() == 0, "".join(process.log[-20:])

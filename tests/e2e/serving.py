@@ -1,4 +1,5 @@
 """The real server as a child process, and a plain grpcio client whose stubs are generated on the spot."""
+
 import concurrent.futures
 import dataclasses
 import importlib
@@ -20,7 +21,9 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PASS_BUILD_DIR", REPOSITORY / "build"))
 SERVER = BUILD / "bin" / "pass-server"
 CLIENT = BUILD / "bin" / "pass-client"
-LOOKAHEAD = os.environ.get("PASS_LOOKAHEAD") or str(REPOSITORY / "models" / "smollm2-135m.lookahead.safetensors")
+LOOKAHEAD = os.environ.get("PASS_LOOKAHEAD") or str(
+    REPOSITORY / "models" / "smollm2-135m.lookahead.safetensors"
+)
 # The programs read flags from PASS_* variables too; the tests' own must not become flags.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PASS_")}
 START_SECONDS = 120
@@ -39,8 +42,16 @@ def generate_stubs(folder):
     """Compiles the .proto and the error details for Python; returns the module of messages."""
     common_protos = pathlib.Path(list(google.__path__)[0]).parent
     well_known = pathlib.Path(list(grpc_tools.__path__)[0]) / "_proto"
-    code = protoc.main(["protoc", f"-I{REPOSITORY / 'proto'}", f"-I{common_protos}", f"-I{well_known}",
-                        f"--python_out={folder}", "pass/v1/generation.proto"])
+    code = protoc.main(
+        [
+            "protoc",
+            f"-I{REPOSITORY / 'proto'}",
+            f"-I{common_protos}",
+            f"-I{well_known}",
+            f"--python_out={folder}",
+            "pass/v1/generation.proto",
+        ]
+    )
     assert code == 0
     sys.path.insert(0, str(folder))
     return importlib.import_module("pass.v1.generation_pb2")
@@ -55,8 +66,15 @@ def run_server(*flags):
     """Runs a pass-server that is expected to end by itself; returns its exit code and its last line."""
     defaults = [] if "--listen" in flags else ["--listen", "127.0.0.1:0"]
     command = [str(SERVER), "--metrics-listen", "127.0.0.1:0", *defaults, *flags]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
-                            timeout=START_SECONDS, check=False, env=ENVIRONMENT)
+    result = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=START_SECONDS,
+        check=False,
+        env=ENVIRONMENT,
+    )
     return result.returncode, result.stdout.strip().splitlines()[-1]
 
 
@@ -65,14 +83,30 @@ class ServerProcess:
 
     def __init__(self, folder, *flags, lookahead=LOOKAHEAD):
         ready_file = pathlib.Path(folder) / "ready.json"
-        command = [str(SERVER), "--model", model_path(), "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
-                   "--ready-file", str(ready_file), "--reflection"]
+        command = [
+            str(SERVER),
+            "--model",
+            model_path(),
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "127.0.0.1:0",
+            "--ready-file",
+            str(ready_file),
+            "--reflection",
+        ]
         if lookahead:
             command += ["--lookahead-file", lookahead]
         self.log = []
         self._ready = threading.Event()
-        self.process = subprocess.Popen(command + list(flags), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        encoding="utf-8", errors="replace", env=ENVIRONMENT)
+        self.process = subprocess.Popen(
+            command + list(flags),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            env=ENVIRONMENT,
+        )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         started = self._ready.wait(START_SECONDS)
@@ -123,6 +157,7 @@ class ServerProcess:
 @dataclasses.dataclass
 class Completion:
     """What came of one stream."""
+
     token_ids: list = dataclasses.field(default_factory=list)
     text: str = ""
     messages: list = dataclasses.field(default_factory=list)
@@ -131,23 +166,30 @@ class Completion:
     details: str = ""
 
     def same_as(self, other):
-        return (self.token_ids == other.token_ids and self.text == other.text
-                and self.finish.reason == other.finish.reason)
+        return (
+            self.token_ids == other.token_ids
+            and self.text == other.text
+            and self.finish.reason == other.finish.reason
+        )
 
 
 class ServiceClient:
-    """Calls by plain grpcio. The package's name is a keyword of Python, so methods are named by their path."""
+    """Calls by plain grpcio. The package's name is a keyword of Python: methods are named by their path."""
 
     def __init__(self, pb, address):
         self.pb = pb
         self.channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
 
         def unary(method, request_type, reply_type):
-            return self.channel.unary_unary(f"/pass.v1.PassService/{method}", request_type.SerializeToString,
-                                            reply_type.FromString)
+            return self.channel.unary_unary(
+                f"/pass.v1.PassService/{method}", request_type.SerializeToString, reply_type.FromString
+            )
 
-        self.generate = self.channel.unary_stream("/pass.v1.PassService/Generate",
-                                                  pb.GenerateRequest.SerializeToString, pb.GenerateResponse.FromString)
+        self.generate = self.channel.unary_stream(
+            "/pass.v1.PassService/Generate",
+            pb.GenerateRequest.SerializeToString,
+            pb.GenerateResponse.FromString,
+        )
         self.complete = unary("Complete", pb.GenerateRequest, pb.CompleteResponse)
         self.tokenize = unary("Tokenize", pb.TokenizeRequest, pb.TokenizeResponse)
         self.detokenize = unary("Detokenize", pb.DetokenizeRequest, pb.DetokenizeResponse)
@@ -174,7 +216,7 @@ class ServiceClient:
         return request
 
     def stream(self, request, timeout=CALL_SECONDS, cancel_after=None):
-        """Reads the whole stream; `cancel_after` messages it cancels. An error ends up in `code`, not in an exception."""
+        """Reads the whole stream, or cancels it after so many messages. An error ends up in `code`."""
         result = Completion()
         call = self.generate(request, timeout=timeout)
         try:

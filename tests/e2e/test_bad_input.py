@@ -1,4 +1,5 @@
 """What a client may send by mistake or on purpose. Each gets its status; the server goes on serving."""
+
 import math
 
 import grpc
@@ -48,7 +49,10 @@ INVALID = [
 def violated_fields(client, request):
     """The fields that Generate and Complete name, which must agree."""
     named = []
-    for call in (lambda: list(client.generate(request, timeout=60)), lambda: client.complete(request, timeout=60)):
+    for call in (
+        lambda: list(client.generate(request, timeout=60)),
+        lambda: client.complete(request, timeout=60),
+    ):
         with pytest.raises(grpc.RpcError) as caught:
             call()
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
@@ -73,31 +77,55 @@ def test_a_bad_value_is_refused_by_its_field(client, change, field):
 
 
 def test_every_bad_field_is_named(client):
-    request = client.request("", temperature=-1.0, top_p=2.0, min_p=7.0, max_tokens=0, method="magic", lookahead=99)
+    request = client.request(
+        "", temperature=-1.0, top_p=2.0, min_p=7.0, max_tokens=0, method="magic", lookahead=99
+    )
     assert set(violated_fields(client, request)) == {
-        "text", "sampling.temperature", "sampling.top_p", "sampling.min_p", "stopping.max_tokens", "speculation.method",
-        "speculation.lookahead"}
+        "text",
+        "sampling.temperature",
+        "sampling.top_p",
+        "sampling.min_p",
+        "stopping.max_tokens",
+        "speculation.method",
+        "speculation.lookahead",
+    }
 
 
-@pytest.mark.parametrize("ids, field", [([], "token_ids.ids"), ([49152], "token_ids.ids[0]"), ([5, -1], "token_ids.ids[1]"),
-                                        ([2**31 - 1], "token_ids.ids[0]"), ([-2**31], "token_ids.ids[0]"),
-                                        ([7] * 8192, "token_ids.ids")],
-                         ids=["none", "vocabulary", "negative", "largest", "smallest", "context"])
+@pytest.mark.parametrize(
+    "ids, field",
+    [
+        ([], "token_ids.ids"),
+        ([49152], "token_ids.ids[0]"),
+        ([5, -1], "token_ids.ids[1]"),
+        ([2**31 - 1], "token_ids.ids[0]"),
+        ([-(2**31)], "token_ids.ids[0]"),
+        ([7] * 8192, "token_ids.ids"),
+    ],
+    ids=["none", "vocabulary", "negative", "largest", "smallest", "context"],
+)
 def test_bad_token_ids_are_refused(client, pb, ids, field):
     request = client.request(token_ids=pb.TokenIds(ids=ids), temperature=0, max_tokens=1)
     assert violated_fields(client, request) == [field]
 
 
-@pytest.mark.parametrize("messages, field", [([], "chat.messages"), ([("wizard", "hi")], "chat.messages[0].role"),
-                                             ([("user", "hi"), ("", "x")], "chat.messages[1].role")],
-                         ids=["none", "role", "no role"])
+@pytest.mark.parametrize(
+    "messages, field",
+    [
+        ([], "chat.messages"),
+        ([("wizard", "hi")], "chat.messages[0].role"),
+        ([("user", "hi"), ("", "x")], "chat.messages[1].role"),
+    ],
+    ids=["none", "role", "no role"],
+)
 def test_bad_chats_are_refused(client, pb, messages, field):
     chat = pb.Chat(messages=[pb.ChatMessage(role=role, content=content) for role, content in messages])
     assert violated_fields(client, client.request(chat=chat, temperature=0, max_tokens=1)) == [field]
 
 
 def raw_call(client, method, data):
-    call = client.channel.unary_unary(f"/pass.v1.PassService/{method}", lambda value: value, lambda value: value)
+    call = client.channel.unary_unary(
+        f"/pass.v1.PassService/{method}", lambda value: value, lambda value: value
+    )
     with pytest.raises(grpc.RpcError) as caught:
         call(data, timeout=60)
     return caught.value
@@ -132,8 +160,9 @@ def test_an_unknown_method_is_unimplemented(client):
 
 
 def test_a_request_id_in_flight_is_taken(client):
-    running = client.generate(client.request("x", temperature=0, max_tokens=2000, ignore_eos=True, request_id="mine"),
-                              timeout=300)
+    running = client.generate(
+        client.request("x", temperature=0, max_tokens=2000, ignore_eos=True, request_id="mine"), timeout=300
+    )
     next(running)
     assert client.stream(client.request(**GOOD, request_id="mine")).code == grpc.StatusCode.ALREADY_EXISTS
     running.cancel()
@@ -147,7 +176,9 @@ def test_text_of_a_user_never_becomes_a_control_token(client, pb):
 
 def test_odd_but_valid_prompts_are_served(client):
     for text in ("\0", "\u202e\u0301", "🧵" * 50, "a" * 3000, "\r\n\t ", "<|im_end|>" * 5):
-        result = client.stream(client.request(text, temperature=0, max_tokens=3, method="pass", ignore_eos=True))
+        result = client.stream(
+            client.request(text, temperature=0, max_tokens=3, method="pass", ignore_eos=True)
+        )
         assert result.code == grpc.StatusCode.OK and len(result.token_ids) == 3, repr(text)
 
 

@@ -1,15 +1,19 @@
 """/metrics over HTTP: the series exist, and they add up with what the streams say of themselves."""
+
 import re
 import time
 
 import grpc
 
-NAMES = """requests_running requests_waiting kv_cache_usage_ratio engine_last_step_timestamp_seconds build_info
+NAMES = """
+requests_running requests_waiting kv_cache_usage_ratio engine_last_step_timestamp_seconds build_info
 model_load_seconds requests_total prompt_tokens_total generated_tokens_total rejected_requests_total
 cancelled_requests_total forwards_total decode_steps_total decode_seconds_total emitted_tokens_total
-draft_tokens_total accepted_tokens_total accepted_tokens_by_position_total drafted_steps_by_position_total rows_total
+draft_tokens_total accepted_tokens_total accepted_tokens_by_position_total
+drafted_steps_by_position_total rows_total
 time_to_first_token_seconds_count inter_token_seconds_count step_seconds_count request_seconds_count
-queue_seconds_count prefill_seconds_count cancel_to_free_seconds_count accepted_tokens_per_step_bucket""".split()
+queue_seconds_count prefill_seconds_count
+cancel_to_free_seconds_count accepted_tokens_per_step_bucket""".split()
 
 
 def total(samples, name, **labels):
@@ -23,7 +27,7 @@ def total(samples, name, **labels):
 
 
 def scrape_until(server, condition):
-    """A stream's last message may arrive a moment before its counters: scrapes until they stand, 20 s at most."""
+    """A stream's last message may arrive a moment before its counters: scrapes until they do, for 20 s."""
     end = time.monotonic() + 20
     while True:
         samples = server.scrape()
@@ -39,8 +43,12 @@ def test_every_promised_series_is_there(server, client):
 
 def test_counters_add_up_with_the_streams_own_summaries(server, client, prompts):
     before = scrape_until(server, lambda samples: total(samples, "requests_running") == 0)
-    requests = [client.request(prompt, temperature=0, max_tokens=48, ignore_eos=True, method=method)
-                for prompt, method in zip(prompts[:6], ("plain", "pass", "pass", "plain", "pass", "auto"))]
+    requests = [
+        client.request(prompt, temperature=0, max_tokens=48, ignore_eos=True, method=method)
+        for prompt, method in zip(
+            prompts[:6], ("plain", "pass", "pass", "plain", "pass", "auto"), strict=True
+        )
+    ]
     results = client.stream_all(requests, concurrency=3)
     cancelled = client.stream(client.request(prompts[7], max_tokens=500, ignore_eos=True), cancel_after=3)
     assert cancelled.code == grpc.StatusCode.CANCELLED
@@ -64,27 +72,40 @@ def test_counters_add_up_with_the_streams_own_summaries(server, client, prompts)
         # The cancelled one has temperature 1: auto is plain there and drafts nothing.
         assert delta(after, name) == streamed
     for position in range(4):
-        for name, key in (("drafted_steps_by_position_total", "drafted_by_position"),
-                          ("accepted_tokens_by_position_total", "accepted_by_position")):
+        for name, key in (
+            ("drafted_steps_by_position_total", "drafted_by_position"),
+            ("accepted_tokens_by_position_total", "accepted_by_position"),
+        ):
             counts = [getattr(end.speculation, key) for end in ends]
             expected = sum(count[position] for count in counts if len(count) > position)
             assert delta(after, name, position=position + 1) == expected
 
     tokens = sum(end.usage.completion_tokens for end in ends)
     assert tokens == sum(len(result.token_ids) for result in results) == 48 * len(results)
-    assert tokens + 3 <= delta(after, "generated_tokens_total") <= tokens + 500  # and those of the cancelled one
+    assert (
+        tokens + 3 <= delta(after, "generated_tokens_total") <= tokens + 500
+    )  # and those of the cancelled one
     assert delta(after, "prompt_tokens_total") > sum(end.usage.prompt_tokens for end in ends)
     assert delta(after, "time_to_first_token_seconds_count") == len(results) + 1
     assert delta(after, "request_seconds_count") == len(results) + 1
-    assert total(after, "requests_running") == total(after, "requests_waiting") == total(after, "kv_cache_usage_ratio") == 0
+    assert (
+        total(after, "requests_running")
+        == total(after, "requests_waiting")
+        == total(after, "kv_cache_usage_ratio")
+        == 0
+    )
 
 
 def test_a_stream_alone_accounts_for_every_forward(server, client, prompts):
     for method in ("plain", "pass"):
         before = server.scrape()
-        result = client.stream(client.request(prompts[8], temperature=0, max_tokens=40, ignore_eos=True, method=method))
+        result = client.stream(
+            client.request(prompts[8], temperature=0, max_tokens=40, ignore_eos=True, method=method)
+        )
         names = ("forwards_total", "decode_steps_total", "generated_tokens_total")
-        after = scrape_until(server, lambda samples: total(samples, "requests_total") > total(before, "requests_total"))
+        after = scrape_until(
+            server, lambda samples: total(samples, "requests_total") > total(before, "requests_total")
+        )
         forwards, steps, tokens = (total(after, name) - total(before, name) for name in names)
         speculation = result.finish.speculation
         assert tokens == 40
@@ -106,7 +127,9 @@ def test_histogram_buckets_are_cumulative_and_end_with_the_count(server):
         for series, value in samples.items():
             if series.startswith(family + "_bucket{"):
                 labels = re.sub(r'le="[^"]*"', "", series)
-                groups.setdefault(labels, []).append((float(re.search(r'le="([^"]*)"', series)[1].replace("+Inf", "inf")), value))
+                groups.setdefault(labels, []).append(
+                    (float(re.search(r'le="([^"]*)"', series)[1].replace("+Inf", "inf")), value)
+                )
         for buckets in groups.values():
             values = [value for _, value in sorted(buckets)]
             assert values == sorted(values) and sorted(buckets)[-1][0] == float("inf")

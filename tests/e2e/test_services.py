@@ -1,4 +1,5 @@
 """What surrounds generation: model facts, tokens, health, reflection, the log, start-up errors."""
+
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -37,9 +38,12 @@ def test_health_tells_liveness_and_readiness(client):
 
 
 def test_reflection_lists_the_service(client):
-    # ServerReflectionRequest.list_services is field 7; the reply is searched for the name, so that no stub is needed.
-    call = client.channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-                                        lambda value: value, lambda value: value)
+    # ServerReflectionRequest.list_services is field 7; searching the reply's bytes spares its stub.
+    call = client.channel.stream_stream(
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        lambda value: value,
+        lambda value: value,
+    )
     reply = next(call(iter([b"\x3a\x01*"]), timeout=10))
     assert b"pass.v1.PassService" in reply and b"grpc.health.v1.Health" in reply
 
@@ -47,18 +51,24 @@ def test_reflection_lists_the_service(client):
 def test_the_log_has_a_line_per_request_and_no_prompt_text(server, client):
     secret = "xylophone-marmalade"
     client.stream(client.request(f"My password is {secret}", max_tokens=4, request_id="log-line-1"))
-    client.stream(client.request("x", max_tokens=4, request_id="log-line-2"))  # the first one's line is out by now
+    client.stream(
+        client.request("x", max_tokens=4, request_id="log-line-2")
+    )  # the first one's line is out by now
     lines = [line for line in server.log if "log-line-1" in line]
     assert len(lines) == 1, lines
     assert not any(secret in line for line in server.log)
 
 
-@pytest.mark.parametrize("flags, words", [
-    (["--model", "/nonexistent/model.gguf"], ["/nonexistent/model.gguf"]),
-    ([], ["--model"]),
-    (["--bogus"], ["--bogus"]),
-    (["--model", __file__], [__file__]),
-], ids=["missing", "none", "flag", "no model"])
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--model", "/nonexistent/model.gguf"], ["/nonexistent/model.gguf"]),
+        ([], ["--model"]),
+        (["--bogus"], ["--bogus"]),
+        (["--model", __file__], [__file__]),
+    ],
+    ids=["missing", "none", "flag", "no model"],
+)
 def test_a_start_that_cannot_work_ends_with_one_line_and_exit_1(flags, words):
     code, line = serving.run_server(*flags)
     assert code == 1

@@ -1,4 +1,5 @@
 """Many streams at once, cut short or not; full queues; the orderly end."""
+
 import concurrent.futures
 import threading
 import time
@@ -22,8 +23,12 @@ def error_details(error, detail_type):
 
 def mixed_requests(client, pb, prompts):
     """Sixteen requests with different options, and how each is cut short: (request, cut)."""
-    chat = pb.Chat(messages=[pb.ChatMessage(role="system", content="You are a pirate."),
-                             pb.ChatMessage(role="user", content="Tell me about the sea.")])
+    chat = pb.Chat(
+        messages=[
+            pb.ChatMessage(role="system", content="You are a pirate."),
+            pb.ChatMessage(role="user", content="Tell me about the sea."),
+        ]
+    )
     ids = pb.TokenIds(ids=list(range(200, 420)))
     long = {"max_tokens": 160, "ignore_eos": True}
     variants = [
@@ -31,11 +36,23 @@ def mixed_requests(client, pb, prompts):
         (prompts[1], {"temperature": 0, "method": "pass", **long}, None),
         (prompts[2], {"temperature": 0.8, "seed": 1, "method": "plain", **long}, None),
         (prompts[3], {"temperature": 0.8, "seed": 2, "method": "pass", **long}, None),
-        (prompts[4], {"temperature": 1.2, "seed": 3, "top_k": 40, "top_p": 0.9, "method": "plain", **long}, None),
-        (prompts[5], {"temperature": 0.7, "seed": 4, "min_p": 0.05, "method": "pass", "lookahead": 2, **long}, None),
+        (
+            prompts[4],
+            {"temperature": 1.2, "seed": 3, "top_k": 40, "top_p": 0.9, "method": "plain", **long},
+            None,
+        ),
+        (
+            prompts[5],
+            {"temperature": 0.7, "seed": 4, "min_p": 0.05, "method": "pass", "lookahead": 2, **long},
+            None,
+        ),
         (None, {"chat": chat, "temperature": 0, "method": "pass", "max_tokens": 90}, None),
         (None, {"token_ids": ids, "temperature": 0, "method": "pass", **long}, None),
-        (prompts[25], {"temperature": 0, "stop": ["\n\n", " the "], "max_tokens": 120, "method": "pass"}, None),
+        (
+            prompts[25],
+            {"temperature": 0, "stop": ["\n\n", " the "], "max_tokens": 120, "method": "pass"},
+            None,
+        ),
         (prompts[26] * 20, {"temperature": 0, "method": "pass", **long}, None),
         (prompts[27], {"temperature": 0, "method": "auto", "max_tokens": 1}, None),
         (prompts[28], {"temperature": 0.9, "seed": 5, "method": "auto", **long}, None),
@@ -70,7 +87,7 @@ def test_sixteen_streams_give_what_each_gives_alone(client, pb, prompts):
     with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
         together = list(pool.map(run, range(len(cases))))
 
-    for (request, cut), one, many in zip(cases, alone, together):
+    for (request, cut), one, many in zip(cases, alone, together, strict=True):
         if cut is None:
             assert many.code == grpc.StatusCode.OK, many.details
             assert many.same_as(one), request
@@ -78,7 +95,7 @@ def test_sixteen_streams_give_what_each_gives_alone(client, pb, prompts):
         expected = grpc.StatusCode.CANCELLED if cut == "cancel" else grpc.StatusCode.DEADLINE_EXCEEDED
         assert many.code == expected
         assert one.text.startswith(many.text)
-        assert one.token_ids[:len(many.token_ids)] == many.token_ids
+        assert one.token_ids[: len(many.token_ids)] == many.token_ids
         assert len(many.token_ids) < len(one.token_ids)
 
 
@@ -95,7 +112,9 @@ def test_a_seed_gives_the_same_output_again_and_another_seed_another(client, pro
 
 def test_a_full_queue_refuses_with_a_retry_hint(start_server, prompts):
     _, client = start_server("--max-sequences", "1", "--max-queue", "1")
-    running = client.generate(client.request(prompts[0], temperature=0, max_tokens=4000, ignore_eos=True), timeout=300)
+    running = client.generate(
+        client.request(prompts[0], temperature=0, max_tokens=4000, ignore_eos=True), timeout=300
+    )
     next(running)  # admitted: the next one waits, and the one after that finds the queue full
 
     def ask(prompt):
@@ -107,7 +126,9 @@ def test_a_full_queue_refuses_with_a_retry_hint(start_server, prompts):
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = {pool.submit(ask, prompt) for prompt in prompts[1:3]}
-        done, waiting = concurrent.futures.wait(waiting, timeout=60, return_when=concurrent.futures.FIRST_COMPLETED)
+        done, waiting = concurrent.futures.wait(
+            waiting, timeout=60, return_when=concurrent.futures.FIRST_COMPLETED
+        )
         assert len(done) == 1 and len(waiting) == 1
         error = done.pop().result()
         assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -123,15 +144,19 @@ def test_the_end_lets_running_streams_finish_and_refuses_new_ones(start_server, 
     assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
 
     tokens = 250
-    calls = [client.generate(client.request(prompt, temperature=0, max_tokens=tokens, ignore_eos=True, method=method),
-                             timeout=300)
-             for prompt, method in zip(prompts[10:14], ("plain", "pass", "plain", "pass"))]
+    calls = [
+        client.generate(
+            client.request(prompt, temperature=0, max_tokens=tokens, ignore_eos=True, method=method),
+            timeout=300,
+        )
+        for prompt, method in zip(prompts[10:14], ("plain", "pass", "plain", "pass"), strict=True)
+    ]
     firsts = [next(call) for call in calls]
     process.terminate()
     assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
     refused = client.stream(client.request(prompts[0], max_tokens=1))
     assert refused.code == grpc.StatusCode.UNAVAILABLE
-    for first, call in zip(firsts, calls):
+    for first, call in zip(firsts, calls, strict=True):
         messages = [first, *call]
         assert sum(len(message.token_ids) for message in messages) == tokens
         assert messages[-1].HasField("finish")
