@@ -10,8 +10,8 @@ namespace pass::bench {
 
 struct CostOptions {
   std::vector<int> rows = {1, 2, 4, 6, 8, 12, 16, 24, 32};
-  int context = 256;      // committed tokens before the rows
-  int repetitions = 40;   // interleaved over the row counts
+  int context = 256;     // committed tokens before the rows
+  int repetitions = 40;  // interleaved over the row counts
 };
 
 struct Cost {

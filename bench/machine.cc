@@ -49,7 +49,8 @@ double MemoryReadBandwidth(int num_threads) {
     }
     threads.clear();  // joins
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    if (sums.front() != 0) best = std::max(best, static_cast<double>(kWords * sizeof(uint64_t)) / seconds.count());
+    if (sums.front() != 0)
+      best = std::max(best, static_cast<double>(kWords * sizeof(uint64_t)) / seconds.count());
   }
   return best;
 }

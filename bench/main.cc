@@ -15,13 +15,13 @@ absl::Status PrintCosts(const LoadOptions& load, const CostOptions& options) {
   PASS_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(load));
   PASS_ASSIGN_OR_RETURN(const std::vector<Cost> costs, MeasureCosts(*loaded.model, options));
   const ModelInfo& info = loaded.model->info();
-  std::printf("%s, %s, %s, LibTorch %s, %s, memory reads %.0f GB/s by 2 threads, context %d\n\n", info.name.c_str(),
-              info.fingerprint.c_str(), info.dtype.c_str(), LibTorchVersion().c_str(), CpuModel().c_str(),
-              MemoryReadBandwidth(2) / 1e9, options.context);
+  std::printf("%s, %s, %s, LibTorch %s, %s, memory reads %.0f GB/s by 2 threads, context %d\n\n",
+              info.name.c_str(), info.fingerprint.c_str(), info.dtype.c_str(), LibTorchVersion().c_str(),
+              CpuModel().c_str(), MemoryReadBandwidth(2) / 1e9, options.context);
   std::printf("| rows | median ms | fastest ms | t(rows)/t(1) |\n| --- | --- | --- | --- |\n");
   for (const Cost& cost : costs) {
-    std::printf("| %d | %.2f | %.2f | %.2f |\n", cost.rows, cost.median_seconds * 1e3, cost.fastest_seconds * 1e3,
-                cost.median_seconds / costs.front().median_seconds);
+    std::printf("| %d | %.2f | %.2f | %.2f |\n", cost.rows, cost.median_seconds * 1e3,
+                cost.fastest_seconds * 1e3, cost.median_seconds / costs.front().median_seconds);
   }
   return absl::OkStatus();
 }

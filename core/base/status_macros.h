@@ -6,10 +6,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define PASS_RETURN_IF_ERROR(expression)               \
-  do {                                                 \
-    absl::Status pass_status_ = (expression);          \
-    if (!pass_status_.ok()) return pass_status_;       \
+#define PASS_RETURN_IF_ERROR(expression)         \
+  do {                                           \
+    absl::Status pass_status_ = (expression);    \
+    if (!pass_status_.ok()) return pass_status_; \
   } while (false)
 
 #define PASS_CONCAT_INNER_(a, b) a##b

@@ -26,8 +26,8 @@ class AutoPolicy {
   static constexpr int kForwardsPerBaseline = 64;     // one plain forward in so many
   static constexpr int kForwardsToFirstBaseline = 8;  // the same while there is no baseline
   static constexpr int kBaselineAttempts = 4;         // plain forwards until one is unmixed; then later again
-  static constexpr int kUnmeasuredChoices = 64;       // of `pass` in mixed batches, which show nothing: then rest
-  static constexpr int kFirstRest = 64;               // forwards without `pass` after it did not pay
+  static constexpr int kUnmeasuredChoices = 64;  // of `pass` in mixed batches, which show nothing: then rest
+  static constexpr int kFirstRest = 64;          // forwards without `pass` after it did not pay
   static constexpr int kLongestRest = 4096;
 
   // The method that sequences at a boundary take for the next forward, in which about `batch` sequences

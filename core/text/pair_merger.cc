@@ -45,7 +45,8 @@ void PairMerger::Encode(std::string_view piece, Scratch* scratch, std::vector<To
 }
 
 void PairMerger::MergeAt(uint32_t index, Scratch* scratch) const {
-  auto& [symbols, heap] = *scratch;
+  std::vector<Scratch::Symbol>& symbols = scratch->symbols;
+  std::vector<uint64_t>& heap = scratch->heap;
   const auto refresh = [&](uint32_t at) {
     symbols[at].rank = RankOfPairAt(symbols, at);
     if (symbols[at].rank == kNoRank) return;

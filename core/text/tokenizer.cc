@@ -90,7 +90,7 @@ absl::Status BytePairTokenizer::AddMerges(std::span<const std::pair<std::string,
     const auto& [left, right] = merges[rank];
     const auto left_bytes = BytesFromPrintable(left);
     const auto right_bytes = BytesFromPrintable(right);
-    const auto unknown = [&] {
+    const auto unknown = [rank, &left = left, &right = right] {
       return absl::InvalidArgumentError(absl::StrCat("merge ", rank, " '", left, " ", right,
                                                      "' joins or makes what is not a normal token"));
     };
