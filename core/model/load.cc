@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <malloc.h>
 #include <torch/version.h>
 
 #include <algorithm>
@@ -27,12 +28,22 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& name) try {
 }
 
 absl::Status CheckLimits(const LlamaConfig& config) {
-  // Limits of the kernels (ops/kernels.cc): heads of one group share a state array, key dots run four at a time.
+  // Limits of the kernels (ops/kernels.cc): heads of one group share a state array, heads are cut into 16 lanes.
   if (config.num_heads / config.num_kv_heads > 32) {
     return absl::InvalidArgumentError("more than 32 query heads per key-value head are not supported");
   }
-  if (config.head_dim % 4 != 0) return absl::InvalidArgumentError("a head width that is no multiple of 4 is not supported");
+  if (config.head_dim % 16 != 0) {
+    return absl::InvalidArgumentError("a head width that is no multiple of 16 is not supported");
+  }
   return absl::OkStatus();
+}
+
+// A step's outputs, some of them a few MB, come and go. glibc would map each anew and fault its pages in.
+void KeepStepBuffersInHeap() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 128 << 20);
+#endif
 }
 
 struct Lookahead {
@@ -93,6 +104,7 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProg
                  .num_lookahead = lookahead.count};
   loaded.model = std::make_unique<Llama>(config, std::move(info), std::move(weights), std::move(lookahead.embeddings),
                                          std::move(cache), options.max_batch_rows, options.num_threads);
+  KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {
   return absl::InternalError(absl::StrCat(options.model_path, ": could not be loaded: ", error.what()));

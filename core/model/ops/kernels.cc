@@ -13,6 +13,19 @@ namespace {
 
 constexpr int kLanes = 16;
 
+// 16 floats (or ints) that are computed with at once; GCC splits them where registers are shorter. Left to itself it
+// vectorises these loops across the wrong dimension.
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
+typedef int32_t IntLanes __attribute__((vector_size(kLanes * sizeof(int32_t))));
+
+inline Lanes Load(const float* x) {
+  Lanes lanes;
+  __builtin_memcpy(&lanes, x, sizeof(lanes));
+  return lanes;
+}
+inline void Store(Lanes lanes, float* x) { __builtin_memcpy(x, &lanes, sizeof(lanes)); }
+inline Lanes Broadcast(float x) { return x - Lanes{}; }
+
 inline float Widen(float x) { return x; }
 inline float Widen(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
 
@@ -24,35 +37,40 @@ inline void Narrow(float x, Bf16* out) {
   out->bits = static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
 }
 
-// exp for x <= 88, relative error below 2e-7; 0 below -87.3. exp(x) = 2^n exp(r) with n = round(x / ln 2) and a degree-6
-// polynomial for |r| <= ln 2 / 2 (Taylor). Branch-free, so that it vectorises.
-inline float Exp(float x) {
-  const float clamped = x < -87.3f ? -87.3f : x;
-  const float n = __builtin_floorf(clamped * 1.44269504f + 0.5f);
-  const float r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;
-  float poly = 1.0f / 720;
+// exp for x <= 88, relative error below 2e-7; 0 below -87.3. exp(x) = 2^n exp(r) with n = round(x / ln 2), rounded by
+// adding and subtracting 1.5 * 2^23, and a degree-6 polynomial for |r| <= ln 2 / 2 (Taylor).
+inline Lanes Exp(Lanes x) {
+  const Lanes clamped = x < -87.3f ? Broadcast(-87.3f) : x;
+  const Lanes n = (clamped * 1.44269504f + 12582912.0f) - 12582912.0f;
+  const Lanes r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;
+  Lanes poly = Broadcast(1.0f / 720);
   poly = poly * r + 1.0f / 120;
   poly = poly * r + 1.0f / 24;
   poly = poly * r + 1.0f / 6;
   poly = poly * r + 0.5f;
   poly = poly * r + 1.0f;
   poly = poly * r + 1.0f;
-  const float scale = std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
-  return x < -87.3f ? 0.0f : poly * scale;
+  const IntLanes exponent = (__builtin_convertvector(n, IntLanes) + 127) << 23;
+  Lanes scale;
+  __builtin_memcpy(&scale, &exponent, sizeof(scale));
+  return x < -87.3f ? Lanes{} : poly * scale;
+}
+inline float Exp(float x) { return Exp(Broadcast(x))[0]; }
+
+inline float SumLanes(Lanes x) {
+  x += __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  x += __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  x += __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  return x[0] + x[1];
 }
 
-inline float SumLanes(const float* lanes) {
-  float a[8], b[4];
-  for (int i = 0; i < 8; ++i) a[i] = lanes[i] + lanes[i + 8];
-  for (int i = 0; i < 4; ++i) b[i] = a[i] + a[i + 4];
-  return (b[0] + b[2]) + (b[1] + b[3]);
-}
+inline Lanes Larger(Lanes a, Lanes b) { return a > b ? a : b; }
 
-inline float MaxLanes(const float* lanes) {
-  float a[8], b[4];
-  for (int i = 0; i < 8; ++i) a[i] = lanes[i] > lanes[i + 8] ? lanes[i] : lanes[i + 8];
-  for (int i = 0; i < 4; ++i) b[i] = a[i] > a[i + 4] ? a[i] : a[i + 4];
-  return std::max(std::max(b[0], b[2]), std::max(b[1], b[3]));
+inline float MaxLanes(Lanes x) {
+  x = Larger(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  x = Larger(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  x = Larger(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  return std::max(x[0], x[1]);
 }
 
 template <typename T>
@@ -64,11 +82,9 @@ void AddRmsNorm(float* residual, const T* delta, const float* weight, float epsi
       const T* d = delta + row * width;
       for (int64_t i = 0; i < width; ++i) h[i] += Widen(d[i]);
     }
-    float squares[kLanes] = {};
+    Lanes squares = {};
     int64_t i = 0;
-    for (; i + kLanes <= width; i += kLanes) {
-      for (int l = 0; l < kLanes; ++l) squares[l] += h[i + l] * h[i + l];
-    }
+    for (; i + kLanes <= width; i += kLanes) squares += Load(h + i) * Load(h + i);
     for (int l = 0; i + l < width; ++l) squares[l] += h[i + l] * h[i + l];
     const float scale = 1.0f / std::sqrt(SumLanes(squares) / static_cast<float>(width) + epsilon);
     T* y = out + row * width;
@@ -119,35 +135,32 @@ inline void FoldBlock(const float* query, const float* keys, const float* values
                       RunningSoftmax* softmax, float* weighted) {
   static_assert(kPageTokens == kLanes);
   const int dim = kHeadDim > 0 ? kHeadDim : head_dim;
-  float partial[4][kLanes] = {};
+  Lanes partial[4] = {};
   for (int d = 0; d < dim; d += 4) {
-    for (int j = 0; j < 4; ++j) {
-      for (int l = 0; l < kLanes; ++l) partial[j][l] += query[d + j] * keys[(d + j) * kLanes + l];
-    }
+    for (int j = 0; j < 4; ++j) partial[j] += query[d + j] * Load(keys + (d + j) * kLanes);
   }
-  float scores[kLanes];
-  for (int l = 0; l < kLanes; ++l) {
-    const float score = (partial[0][l] + partial[1][l]) + (partial[2][l] + partial[3][l]);
-    scores[l] = l < valid ? score : -std::numeric_limits<float>::infinity();
-  }
+  constexpr IntLanes kIndex = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const Lanes sums = (partial[0] + partial[1]) + (partial[2] + partial[3]);
+  const Lanes scores = kIndex < valid ? sums : Broadcast(-std::numeric_limits<float>::infinity());
   const float block_max = MaxLanes(scores);
   const float new_max = softmax->max > block_max ? softmax->max : block_max;
   const float correction = Exp(softmax->max - new_max);
-  float weights[kLanes];
-  for (int l = 0; l < kLanes; ++l) weights[l] = Exp(scores[l] - new_max);
+  const Lanes weights = Exp(scores - new_max);
   softmax->sum = softmax->sum * correction + SumLanes(weights);
   softmax->max = new_max;
   if constexpr (kHeadDim > 0) {
-    float sum[kHeadDim];
-    for (int d = 0; d < kHeadDim; ++d) sum[d] = weighted[d] * correction;
+    constexpr int kParts = kHeadDim / kLanes;
+    Lanes sum[kParts];
+    for (int i = 0; i < kParts; ++i) sum[i] = Load(weighted + i * kLanes) * correction;
     for (int t = 0; t < kPageTokens; ++t) {
-      for (int d = 0; d < kHeadDim; ++d) sum[d] += weights[t] * values[t * kHeadDim + d];
+      for (int i = 0; i < kParts; ++i) sum[i] += weights[t] * Load(values + t * kHeadDim + i * kLanes);
     }
-    for (int d = 0; d < kHeadDim; ++d) weighted[d] = sum[d];
+    for (int i = 0; i < kParts; ++i) Store(sum[i], weighted + i * kLanes);
   } else {
-    for (int d = 0; d < dim; ++d) weighted[d] *= correction;
-    for (int t = 0; t < kPageTokens; ++t) {
-      for (int d = 0; d < dim; ++d) weighted[d] += weights[t] * values[t * dim + d];
+    for (int i = 0; i < dim; i += kLanes) {
+      Lanes sum = Load(weighted + i) * correction;
+      for (int t = 0; t < kPageTokens; ++t) sum += weights[t] * Load(values + t * dim + i);
+      Store(sum, weighted + i);
     }
   }
 }
@@ -242,10 +255,13 @@ void SwiGlu(const T* gate_up, int64_t ffn_width, T* out, int64_t begin, int64_t 
     const T* gate = gate_up + row * 2 * ffn_width;
     const T* up = gate + ffn_width;
     T* y = out + row * ffn_width;
-    for (int64_t i = 0; i < ffn_width; ++i) {
-      const float g = Widen(gate[i]);
-      const float bounded = g < -87.0f ? -87.0f : g;
-      Narrow(g / (1.0f + Exp(-bounded)) * Widen(up[i]), &y[i]);
+    for (int64_t i = 0; i < ffn_width; i += kLanes) {
+      const int64_t count = std::min<int64_t>(kLanes, ffn_width - i);
+      Lanes g = {}, u = {};
+      for (int64_t l = 0; l < count; ++l) g[l] = Widen(gate[i + l]), u[l] = Widen(up[i + l]);
+      const Lanes bounded = g < -87.0f ? Broadcast(-87.0f) : g;
+      const Lanes result = g / (1.0f + Exp(-bounded)) * u;
+      for (int64_t l = 0; l < count; ++l) Narrow(result[l], &y[i + l]);
     }
   }
 }
