@@ -7,6 +7,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -64,9 +65,7 @@ absl::StatusOr<Lookahead> LoadLookahead(const LoadOptions& options, const Checkp
   return Lookahead{borrowed.clone().to(device), static_cast<int>(count)};
 }
 
-}  // namespace
-
-absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress) try {
+absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress& progress) try {
   LoadedModel loaded;
   if (options.num_threads > 0) at::set_num_threads(options.num_threads);
   PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
@@ -108,6 +107,16 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProg
   return loaded;
 } catch (const std::exception& error) {
   return absl::InternalError(absl::StrCat(options.model_path, ": could not be loaded: ", error.what()));
+}
+
+}  // namespace
+
+absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress) {
+  // On a thread of its own, which ends: libgomp keeps a team of workers for each thread that ever computed, and as soon as
+  // they outnumber the cores its barriers sleep instead of spinning, which would slow every later step by half.
+  absl::StatusOr<LoadedModel> loaded;
+  std::thread([&] { loaded = Load(options, progress); }).join();
+  return loaded;
 }
 
 std::string LibTorchVersion() { return TORCH_VERSION; }

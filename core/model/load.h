@@ -27,7 +27,8 @@ struct LoadOptions {
   int max_batch_rows = 512;    // rows of the largest forward
 };
 
-// Called while weights are read, with a phase name ("weights", "prepack") and a fraction in [0, 1]. Loading thread.
+// Called while weights are read, with a phase name ("weights") and a fraction in [0, 1], on a thread of the load's own while
+// the caller waits.
 using LoadProgress = std::function<void(std::string_view phase, double fraction)>;
 
 // A warning of a load that went well, such as look-ahead tokens trained on other weights. One line each.
@@ -36,8 +37,7 @@ struct LoadedModel {
   std::vector<std::string> warnings;
 };
 
-// Errors: one line that names the file and the cure. The calling thread becomes the model's thread as far as torch's
-// thread settings go; the model itself may then be used by one other thread.
+// Errors: one line that names the file and the cure. The model may then be used by any one thread.
 absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress = nullptr);
 
 // Version of the linked LibTorch, for build_info.
