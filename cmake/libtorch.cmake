@@ -23,5 +23,8 @@ if(LIBTORCH_CUDA AND LIBTORCH_C10_CUDA)
   # Registers the CUDA kernels by being loaded; no symbol of it is named, so the linker must be told to keep it.
   list(APPEND libtorch_libraries -Wl,--push-state,--no-as-needed ${LIBTORCH_CUDA} ${LIBTORCH_C10_CUDA} -Wl,--pop-state)
 endif()
-target_link_libraries(libtorch INTERFACE ${libtorch_libraries} OpenMP::OpenMP_CXX Threads::Threads)
+# By its flag and not by OpenMP::OpenMP_CXX, whose full path of libgomp would stand beside the wheel's own copy.
+target_compile_options(libtorch INTERFACE ${OpenMP_CXX_FLAGS})
+target_link_options(libtorch INTERFACE ${OpenMP_CXX_FLAGS})
+target_link_libraries(libtorch INTERFACE ${libtorch_libraries} Threads::Threads)
 message(STATUS "LibTorch: ${LIBTORCH}")

@@ -15,9 +15,9 @@ struct Llama3RopeScaling {
 };
 
 struct LlamaConfig {
-  int64_t vocab_size = 0;      // rows of the embedding table
-  int64_t width = 0;           // d
-  int64_t ffn_width = 0;       // inner width of SwiGLU
+  int64_t vocab_size = 0;  // rows of the embedding table
+  int64_t width = 0;       // d
+  int64_t ffn_width = 0;   // inner width of SwiGLU
   int num_layers = 0;
   int num_heads = 0;
   int num_kv_heads = 0;

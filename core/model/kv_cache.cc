@@ -13,16 +13,18 @@ namespace pass {
 namespace {
 
 // Copies rows [n, kv_heads, head_dim] to (page, slot) pairs. index_put_ works on every device; n is small.
-void CopyToPages(const at::Tensor& rows, const at::Tensor& pages, const at::Tensor& slots, at::Tensor page_keys,
-                 const at::Tensor& row_keys, at::Tensor page_values, const at::Tensor& row_values) {
+void CopyToPages(const at::Tensor& rows, const at::Tensor& pages, const at::Tensor& slots,
+                 at::Tensor page_keys, const at::Tensor& row_keys, at::Tensor page_values,
+                 const at::Tensor& row_values) {
   const at::indexing::Slice all;  // every head, every element
   page_keys.index_put_({pages, all, all, slots}, row_keys.index_select(0, rows));
   page_values.index_put_({pages, all, slots}, row_values.index_select(0, rows));
 }
 
 template <typename Element>
-void CopyToPagesOnCpu(std::span<const int> rows, const KvCache::Entry& entry, int64_t kv_heads, int64_t head_dim,
-                      Element* page_keys, const Element* row_keys, Element* page_values, const Element* row_values) {
+void CopyToPagesOnCpu(std::span<const int> rows, const KvCache::Entry& entry, int64_t kv_heads,
+                      int64_t head_dim, Element* page_keys, const Element* row_keys, Element* page_values,
+                      const Element* row_values) {
   const int64_t page_size = kv_heads * head_dim * kPageTokens;
   for (size_t i = 0; i < rows.size(); ++i) {
     const int32_t position = entry.committed + static_cast<int32_t>(i);
@@ -49,8 +51,10 @@ KvCache::KvCache(const LlamaConfig& config, at::TensorOptions options, int64_t c
   const int64_t element_bytes = static_cast<int64_t>(options.dtype().itemsize());
   total_pages_ = cache_bytes / PageBytes(config, element_bytes);
   for (int layer = 0; layer < config.num_layers; ++layer) {
-    page_keys_.push_back(at::empty({total_pages_, config.num_kv_heads, config.head_dim, kPageTokens}, options));
-    page_values_.push_back(at::empty({total_pages_, config.num_kv_heads, kPageTokens, config.head_dim}, options));
+    page_keys_.push_back(
+        at::empty({total_pages_, config.num_kv_heads, config.head_dim, kPageTokens}, options));
+    page_values_.push_back(
+        at::empty({total_pages_, config.num_kv_heads, kPageTokens, config.head_dim}, options));
     row_keys_.push_back(at::empty({max_rows, config.num_kv_heads, config.head_dim}, options));
     row_values_.push_back(at::empty({max_rows, config.num_kv_heads, config.head_dim}, options));
   }
@@ -65,10 +69,12 @@ absl::StatusOr<SequenceId> KvCache::Open(int32_t max_tokens) {
   }
   const int64_t pages = (int64_t{max_tokens} + kPageTokens - 1) / kPageTokens;
   if (pages > total_pages_) {
-    return absl::InvalidArgumentError(absl::StrCat("a sequence of ", max_tokens, " tokens does not fit the KV cache of ",
-                                                   total_pages_ * kPageTokens, " tokens; raise --kv-cache-mib"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a sequence of ", max_tokens, " tokens does not fit the KV cache of ",
+                     total_pages_ * kPageTokens, " tokens; raise --kv-cache-mib"));
   }
-  if (pages > static_cast<int64_t>(free_pages_.size())) return absl::ResourceExhaustedError("no free KV pages");
+  if (pages > static_cast<int64_t>(free_pages_.size()))
+    return absl::ResourceExhaustedError("no free KV pages");
   Entry entry;
   entry.pages.assign(free_pages_.end() - pages, free_pages_.end());
   free_pages_.resize(free_pages_.size() - pages);

@@ -42,9 +42,9 @@ enum class RowOutput : uint8_t {
 
 struct Row {
   SequenceId sequence = 0;
-  TokenId token = 0;       // input token; unused on a look-ahead row
-  int lookahead = 0;       // 0: an ordinary row; k >= 1: the input is [LA]_k
-  int32_t position = 0;    // absolute index of the row's token
+  TokenId token = 0;              // input token; unused on a look-ahead row
+  int lookahead = 0;              // 0: an ordinary row; k >= 1: the input is [LA]_k
+  int32_t position = 0;           // absolute index of the row's token
   int parent = kCommittedPrefix;  // index of the parent row in the same forward, or kCommittedPrefix
   const SamplingOptions* sampling = nullptr;  // borrowed for the forward; may be null only with kNothing
   RowOutput output = RowOutput::kNothing;
@@ -58,15 +58,15 @@ struct RowResult {
 
 struct ModelInfo {
   std::string name;
-  std::string architecture;   // "llama"
-  std::string dtype;          // "bf16", "fp32"
-  std::string device;         // "cpu", "cuda:0"
-  std::string fingerprint;    // hash of the base weights, hexadecimal
-  int64_t vocab_size = 0;     // rows of the embedding table: valid token ids are [0, vocab_size)
-  int32_t context_length = 0; // positions
+  std::string architecture;    // "llama"
+  std::string dtype;           // "bf16", "fp32"
+  std::string device;          // "cpu", "cuda:0"
+  std::string fingerprint;     // hash of the base weights, hexadecimal
+  int64_t vocab_size = 0;      // rows of the embedding table: valid token ids are [0, vocab_size)
+  int32_t context_length = 0;  // positions
   int num_layers = 0;
   int width = 0;
-  int num_lookahead = 0;      // L of the loaded look-ahead tokens; 0: none
+  int num_lookahead = 0;  // L of the loaded look-ahead tokens; 0: none
 };
 
 // Keys and values, in pages of `page_tokens` positions.

@@ -1,5 +1,6 @@
 #include "core/model/linear.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -9,12 +10,14 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "core/model/ops/bf16_linear.h"
 
 namespace pass {
 namespace {
 
 constexpr int64_t kMaxSliceRows = 64;
-constexpr int64_t kBatchSizeHint = 8;  // rows of a typical decoding step: what the weight's layout is chosen for
+constexpr int64_t kBatchSizeHint =
+    8;  // rows of a typical decoding step: what the weight's layout is chosen for
 
 at::Tensor Reorder(const at::Tensor& weight) {
   static const auto op = c10::Dispatcher::singleton()
@@ -27,29 +30,68 @@ at::Tensor Multiply(const at::Tensor& x, const at::Tensor& reordered) {
   static const auto op =
       c10::Dispatcher::singleton()
           .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
-          .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view,
-                            c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>)>();
+          .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                            std::string_view, c10::List<std::optional<at::Scalar>>,
+                            std::optional<std::string_view>)>();
   return op.call(x, reordered, std::nullopt, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
+using kernels::Bf16;
+
+at::Tensor Pack(const at::Tensor& weight) {
+  const int64_t out = weight.size(0), in = weight.size(1);
+  at::Tensor packed = at::empty({kernels::LinearBlocks(out) * kernels::kLinearBlock, in}, weight.options());
+  kernels::PackLinear(static_cast<const Bf16*>(weight.contiguous().data_ptr()), out, in,
+                      static_cast<Bf16*>(packed.data_ptr()));
+  return packed;
+}
+
+at::Tensor MultiplyPacked(const at::Tensor& x, const at::Tensor& packed, int64_t out) {
+  at::Tensor y = at::empty({x.size(0), out}, x.options());
+  at::parallel_for(0, kernels::LinearBlocks(out), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+    kernels::MultiplyBlocks(static_cast<const Bf16*>(x.data_ptr()), x.size(0),
+                            static_cast<const Bf16*>(packed.data_ptr()), out, x.size(1),
+                            static_cast<Bf16*>(y.data_ptr()), begin, end);
+  });
+  return y;
 }
 
 }  // namespace
 
 bool CpuHasBf16() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq");
 #else
   return false;
 #endif
 }
 
-Linear::Linear(at::Tensor weight) : out_features_(weight.size(0)) {
+Linear::Path Linear::BestPath(const at::Tensor& weight) {
+  if (!weight.is_cpu()) return Path::kAten;
+  if (weight.scalar_type() == at::kFloat) return Path::kOneDnn;
+  if (kernels::CpuHasAvx512Bf16() && weight.size(1) % 2 == 0) return Path::kOwn;
+  return CpuHasBf16() ? Path::kOneDnn : Path::kAten;
+}
+
+Linear::Linear(const at::Tensor& weight, Path path) : out_features_(weight.size(0)), path_(path) {
   PASS_CHECK(weight.dim() == 2);
-  prepacked_ = weight.is_cpu() && (weight.scalar_type() == at::kFloat || CpuHasBf16());
-  weight_ = prepacked_ ? Reorder(weight) : std::move(weight);
+  switch (path_) {
+    case Path::kAten:
+      weight_ = weight;
+      break;
+    case Path::kOneDnn:
+      weight_ = Reorder(weight);
+      break;
+    case Path::kOwn:
+      weight_ = Pack(weight);
+      break;
+  }
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  if (!prepacked_) return Aten(x, weight_);
+  if (path_ == Path::kAten) return Aten(x, weight_);
+  if (path_ == Path::kOwn) return MultiplyPacked(x, weight_, out_features_);
   const int64_t rows = x.size(0);
   PASS_CHECK(rows >= 2);
   if (rows <= kMaxSliceRows) return Multiply(x, weight_);

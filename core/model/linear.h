@@ -1,8 +1,8 @@
 // y = x W^T, row-invariant on the CPU.
 //
-// On the CPU the weight is reordered once for oneDNN, and products run in slices of 2 to 64 rows, for which oneDNN gives
-// each row the same bits whatever the number of rows (measured, and proven by a test for every shape that is loaded).
-// On other devices this is at::linear. Immutable; any number of threads may call it, the model uses one.
+// On a CPU with AVX512-BF16 bf16 weights are packed for an own kernel (ops/bf16_linear.h). On other CPUs, and in fp32, the
+// weight is reordered once for oneDNN, and products run in slices of 2 to 64 rows, for which oneDNN gives each row the same
+// bits whatever the number of rows (measured; a test repeats it). On other devices this is at::linear. Immutable; any number of threads may call it, the model uses one.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,9 +11,14 @@ namespace pass {
 
 class Linear {
  public:
+  enum class Path : uint8_t { kAten, kOneDnn, kOwn };
+
   Linear() = default;
-  // `weight`: [out, in], bf16 or fp32, on its device.
-  explicit Linear(at::Tensor weight);
+  // `weight`: [out, in], bf16 or fp32, on its device. `path`: one that the device and the CPU have.
+  explicit Linear(const at::Tensor& weight) : Linear(weight, BestPath(weight)) {}
+  Linear(const at::Tensor& weight, Path path);
+
+  static Path BestPath(const at::Tensor& weight);
 
   // x: [rows, in] contiguous, rows >= 2. Returns [rows, out].
   at::Tensor operator()(const at::Tensor& x) const;
@@ -24,9 +29,9 @@ class Linear {
   static at::Tensor Aten(const at::Tensor& x, const at::Tensor& weight);
 
  private:
-  at::Tensor weight_;  // reordered if prepacked_
+  at::Tensor weight_;  // as its path wants it
   int64_t out_features_ = 0;
-  bool prepacked_ = false;
+  Path path_ = Path::kAten;
 };
 
 // Whether oneDNN multiplies bf16 natively on this CPU (AVX-512).

@@ -21,7 +21,8 @@ absl::Status Broken(int row, std::string_view what) {
 
 void WidenToFloat(const at::Tensor& in, float* out) {
   if (in.scalar_type() == at::kBFloat16) {
-    kernels::ForThisCpu<kernels::Bf16>().widen(static_cast<const kernels::Bf16*>(in.data_ptr()), out, in.numel());
+    kernels::ForThisCpu<kernels::Bf16>().widen(static_cast<const kernels::Bf16*>(in.data_ptr()), out,
+                                               in.numel());
   } else {
     kernels::ForThisCpu<float>().widen(in.data_ptr<float>(), out, in.numel());
   }
@@ -29,8 +30,8 @@ void WidenToFloat(const at::Tensor& in, float* out) {
 
 }  // namespace
 
-Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, at::Tensor lookahead, KvCache cache,
-             int max_batch_rows, int num_threads)
+Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, at::Tensor lookahead,
+             KvCache cache, int max_batch_rows, int num_threads)
     : config_(config),
       shape_{config.num_heads, config.num_kv_heads, config.head_dim},
       info_(std::move(info)),
@@ -62,25 +63,30 @@ absl::Status Llama::CheckRow(std::span<const Row> rows, int index) const {
   const Row& row = rows[index];
   const KvCache::Entry* entry = cache_.Find(row.sequence);
   if (entry == nullptr) return Broken(index, "its sequence is not open");
-  if (row.position < 0 || row.position >= config_.context_length) return Broken(index, "position outside the context");
+  if (row.position < 0 || row.position >= config_.context_length)
+    return Broken(index, "position outside the context");
   if (row.parent == kCommittedPrefix) {
-    if (row.position != entry->committed) return Broken(index, "does not stand at the end of the committed prefix");
+    if (row.position != entry->committed)
+      return Broken(index, "does not stand at the end of the committed prefix");
   } else if (row.parent < 0 || row.parent >= index || rows[row.parent].sequence != row.sequence ||
              rows[row.parent].position + 1 != row.position) {
     return Broken(index, "its parent is not the row before it in its sequence");
   }
-  if (row.lookahead < 0 || row.lookahead > info_.num_lookahead) return Broken(index, "no such look-ahead token");
+  if (row.lookahead < 0 || row.lookahead > info_.num_lookahead)
+    return Broken(index, "no such look-ahead token");
   if (row.lookahead == 0 && (row.token < 0 || row.token >= config_.vocab_size)) {
     return Broken(index, "token outside the embedding table");
   }
-  if (row.output != RowOutput::kNothing && row.sampling == nullptr) return Broken(index, "no sampling options");
+  if (row.output != RowOutput::kNothing && row.sampling == nullptr)
+    return Broken(index, "no sampling options");
   return absl::OkStatus();
 }
 
 absl::Status Llama::Check(std::span<const Row> rows) const {
   if (rows.empty()) return absl::InternalError("a forward without rows");
   if (static_cast<int64_t>(rows.size()) > max_batch_rows_) {
-    return absl::InternalError(absl::StrCat("a forward of ", rows.size(), " rows; at most ", max_batch_rows_));
+    return absl::InternalError(
+        absl::StrCat("a forward of ", rows.size(), " rows; at most ", max_batch_rows_));
   }
   for (int i = 0; i < static_cast<int>(rows.size()); ++i) PASS_RETURN_IF_ERROR(CheckRow(rows, i));
   return absl::OkStatus();
@@ -100,7 +106,8 @@ void Llama::Embed(std::span<const Row> rows, at::Tensor& residual) const {
     (ordinary ? tokens : lookaheads).push_back(ordinary ? rows[i].token : rows[i].lookahead - 1);
     (ordinary ? token_rows : lookahead_rows).push_back(static_cast<int64_t>(i));
   }
-  const auto copy = [&](const at::Tensor& table, const std::vector<int64_t>& ids, const std::vector<int64_t>& targets) {
+  const auto copy = [&](const at::Tensor& table, const std::vector<int64_t>& ids,
+                        const std::vector<int64_t>& targets) {
     if (ids.empty()) return;
     const auto device = residual.device();
     residual.index_copy_(0, at::tensor(targets).to(device),
@@ -136,9 +143,10 @@ at::Tensor Llama::Hidden(std::span<const Row> rows) {
   for (int layer = 0; layer < config_.num_layers; ++layer) {
     const LayerWeights& w = weights_.layers[layer];
     AddRmsNorm(b.residual, delta, w.attention_norm, config_.rms_epsilon, b.normed);
-    RopeSplit(w.qkv(b.normed), rope_, positions, shape_, b.query, cache_.row_keys(layer), cache_.row_values(layer));
-    Attention(plan, shape_, b.query, cache_.row_keys(layer), cache_.row_values(layer), cache_.page_keys(layer),
-              cache_.page_values(layer), b.attended);
+    RopeSplit(w.qkv(b.normed), rope_, positions, shape_, b.query, cache_.row_keys(layer),
+              cache_.row_values(layer));
+    Attention(plan, shape_, b.query, cache_.row_keys(layer), cache_.row_values(layer),
+              cache_.page_keys(layer), cache_.page_values(layer), b.attended);
     delta = w.attention_out(b.attended);
     AddRmsNorm(b.residual, delta, w.ffn_norm, config_.rms_epsilon, b.normed);
     SwiGlu(w.gate_up(b.normed), b.activated);
@@ -149,7 +157,8 @@ at::Tensor Llama::Hidden(std::span<const Row> rows) {
 }
 
 at::Tensor Llama::Logits(const at::Tensor& hidden, std::span<const int64_t> wanted) const {
-  at::Tensor rows = hidden.index_select(0, at::tensor(std::vector<int64_t>(wanted.begin(), wanted.end())).to(hidden.device()));
+  at::Tensor rows = hidden.index_select(
+      0, at::tensor(std::vector<int64_t>(wanted.begin(), wanted.end())).to(hidden.device()));
   rows = AtLeastTwoRows(rows);
   at::Tensor normed = at::empty({rows.size(0), config_.width}, options_);
   AddRmsNorm(rows, /*delta=*/{}, weights_.final_norm, config_.rms_epsilon, normed);
@@ -201,7 +210,8 @@ absl::Status Llama::Commit(SequenceId id, std::span<const int> rows) try {
   int parent = kCommittedPrefix;
   int32_t position = entry->committed;
   for (int index : rows) {
-    if (index < 0 || index >= static_cast<int>(last_rows_.size())) return absl::InternalError("commit of an unknown row");
+    if (index < 0 || index >= static_cast<int>(last_rows_.size()))
+      return absl::InternalError("commit of an unknown row");
     const Row& row = last_rows_[index];
     if (row.sequence != id || row.parent != parent || row.position != position || row.lookahead != 0) {
       return Broken(index, "cannot be committed: not the next ordinary row of its sequence");

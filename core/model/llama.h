@@ -59,9 +59,9 @@ class Llama final : public LanguageModel {
   KvCache cache_;
   int max_batch_rows_;
   int num_threads_;
-  at::TensorOptions options_;  // compute type and device
-  Buffers buffers_;            // of max(2, max_batch_rows) rows
-  std::vector<Row> last_rows_; // of the last forward, for Commit
+  at::TensorOptions options_;   // compute type and device
+  Buffers buffers_;             // of max(2, max_batch_rows) rows
+  std::vector<Row> last_rows_;  // of the last forward, for Commit
 };
 
 }  // namespace pass

@@ -24,8 +24,8 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& name) try {
   at::empty({1}, at::TensorOptions().device(device));  // fails now, by name, where the device is missing
   return device;
 } catch (const std::exception&) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("--device ", name, ": this LibTorch build has no such device; use cpu, or a CUDA build of LibTorch"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--device ", name, ": this LibTorch build has no such device; use cpu, or a CUDA build of LibTorch"));
 }
 
 absl::Status CheckLimits(const LlamaConfig& config) {
@@ -72,7 +72,8 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
   LlamaConfig config = checkpoint->config();
   PASS_RETURN_IF_ERROR(CheckLimits(config));
-  if (options.context_length > 0) config.context_length = std::min(config.context_length, options.context_length);
+  if (options.context_length > 0)
+    config.context_length = std::min(config.context_length, options.context_length);
 
   ComputeType compute_type = options.compute_type;
   if (device.is_cpu() && compute_type == ComputeType::kBf16 && !CpuHasBf16()) {
@@ -101,8 +102,9 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
                  .num_layers = config.num_layers,
                  .width = static_cast<int>(config.width),
                  .num_lookahead = lookahead.count};
-  loaded.model = std::make_unique<Llama>(config, std::move(info), std::move(weights), std::move(lookahead.embeddings),
-                                         std::move(cache), options.max_batch_rows, options.num_threads);
+  loaded.model =
+      std::make_unique<Llama>(config, std::move(info), std::move(weights), std::move(lookahead.embeddings),
+                              std::move(cache), options.max_batch_rows, options.num_threads);
   KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {

@@ -27,7 +27,8 @@ struct Reader {
   }
 
   // Several matrices with the same input, joined along their outputs.
-  absl::StatusOr<at::Tensor> Fused(const std::vector<std::pair<std::string, int64_t>>& parts, int64_t in) const {
+  absl::StatusOr<at::Tensor> Fused(const std::vector<std::pair<std::string, int64_t>>& parts,
+                                   int64_t in) const {
     std::vector<at::Tensor> tensors;
     for (const auto& [name, out] : parts) {
       PASS_ASSIGN_OR_RETURN(at::Tensor tensor, Float(name, {out, in}));
@@ -49,11 +50,13 @@ absl::StatusOr<LayerWeights> LoadLayer(const Reader& reader, const LlamaConfig& 
                                                       {attention + "v_proj.weight", kv_width}},
                                                      config.width));
   PASS_ASSIGN_OR_RETURN(at::Tensor out, reader.Fused({{attention + "o_proj.weight", config.width}}, q_width));
-  PASS_ASSIGN_OR_RETURN(weights.ffn_norm, reader.Norm(prefix + "post_attention_layernorm.weight", config.width));
+  PASS_ASSIGN_OR_RETURN(weights.ffn_norm,
+                        reader.Norm(prefix + "post_attention_layernorm.weight", config.width));
   PASS_ASSIGN_OR_RETURN(at::Tensor gate_up, reader.Fused({{mlp + "gate_proj.weight", config.ffn_width},
                                                           {mlp + "up_proj.weight", config.ffn_width}},
                                                          config.width));
-  PASS_ASSIGN_OR_RETURN(at::Tensor down, reader.Fused({{mlp + "down_proj.weight", config.width}}, config.ffn_width));
+  PASS_ASSIGN_OR_RETURN(at::Tensor down,
+                        reader.Fused({{mlp + "down_proj.weight", config.width}}, config.ffn_width));
   weights.qkv = Linear(std::move(qkv));
   weights.attention_out = Linear(std::move(out));
   weights.gate_up = Linear(std::move(gate_up));
@@ -63,8 +66,8 @@ absl::StatusOr<LayerWeights> LoadLayer(const Reader& reader, const LlamaConfig& 
 
 }  // namespace
 
-absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type, at::Device device,
-                                         const LoadProgress& progress) {
+absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
+                                         at::Device device, const LoadProgress& progress) {
   const LlamaConfig& config = checkpoint.config();
   const Reader reader{checkpoint, compute_type, device};
   const auto report = [&](int done) {

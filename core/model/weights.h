@@ -29,7 +29,7 @@ struct LlamaWeights {
 };
 
 // Reads, fuses and prepacks, one layer at a time. Errors as Checkpoint::Read.
-absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type, at::Device device,
-                                         const LoadProgress& progress);
+absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
+                                         at::Device device, const LoadProgress& progress);
 
 }  // namespace pass

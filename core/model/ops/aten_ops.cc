@@ -56,8 +56,8 @@ void AddRmsNorm(at::Tensor& residual, const at::Tensor& delta, const at::Tensor&
   out.copy_(residual * at::rsqrt(mean_square + epsilon) * weight);
 }
 
-void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const at::Tensor& positions, const HeadShape& shape,
-               at::Tensor& query, at::Tensor& keys, at::Tensor& values) {
+void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const at::Tensor& positions,
+               const HeadShape& shape, at::Tensor& query, at::Tensor& keys, at::Tensor& values) {
   const int64_t rows = qkv.size(0);
   const at::Tensor cos = tables.cos.index_select(0, positions).unsqueeze(1);  // [rows, 1, head_dim / 2]
   const at::Tensor sin = tables.sin.index_select(0, positions).unsqueeze(1);
@@ -65,14 +65,15 @@ void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const at::Tensor
   const at::Tensor q = heads.narrow(1, 0, shape.heads).to(at::kFloat);
   const at::Tensor k = heads.narrow(1, shape.heads, shape.kv_heads).to(at::kFloat);
   const at::Tensor v = heads.narrow(1, shape.heads + shape.kv_heads, shape.kv_heads);
-  query.narrow(0, 0, rows).copy_(RotateHalfSplit(q, cos, sin) / std::sqrt(static_cast<double>(shape.head_dim)));
+  query.narrow(0, 0, rows)
+      .copy_(RotateHalfSplit(q, cos, sin) / std::sqrt(static_cast<double>(shape.head_dim)));
   keys.narrow(0, 0, rows).copy_(RotateHalfSplit(k, cos, sin));
   values.narrow(0, 0, rows).copy_(v);
 }
 
-void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tensor& query, const at::Tensor& row_keys,
-               const at::Tensor& row_values, const at::Tensor& page_keys, const at::Tensor& page_values,
-               at::Tensor& out) {
+void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tensor& query,
+               const at::Tensor& row_keys, const at::Tensor& row_values, const at::Tensor& page_keys,
+               const at::Tensor& page_values, at::Tensor& out) {
   const auto device = query.device();
   const int64_t group_size = shape.heads / shape.kv_heads;
   for (const auto& group : RowsBySequence(plan)) {
@@ -96,7 +97,8 @@ void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tens
     const at::Tensor q = query.index_select(0, rows)
                              .view({count, shape.kv_heads, group_size, shape.head_dim})
                              .permute({1, 2, 0, 3});  // [kv_heads, group, rows, head_dim]
-    const at::Tensor scores = at::matmul(q, keys.unsqueeze(1).transpose(-1, -2)) + AncestorMask(plan, group).to(device);
+    const at::Tensor scores =
+        at::matmul(q, keys.unsqueeze(1).transpose(-1, -2)) + AncestorMask(plan, group).to(device);
     const at::Tensor weighted = at::matmul(scores.softmax(-1), values.unsqueeze(1));
     out.index_copy_(0, rows, weighted.permute({2, 0, 1, 3}).reshape({count, -1}).to(out.scalar_type()));
   }

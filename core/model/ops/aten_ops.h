@@ -9,13 +9,15 @@
 
 namespace pass::aten {
 
-void AddRmsNorm(at::Tensor& residual, const at::Tensor& delta, const at::Tensor& weight, double epsilon, at::Tensor& out);
+void AddRmsNorm(at::Tensor& residual, const at::Tensor& delta, const at::Tensor& weight, double epsilon,
+                at::Tensor& out);
 
-void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const at::Tensor& positions, const HeadShape& shape,
-               at::Tensor& query, at::Tensor& keys, at::Tensor& values);
+void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const at::Tensor& positions,
+               const HeadShape& shape, at::Tensor& query, at::Tensor& keys, at::Tensor& values);
 
-void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tensor& query, const at::Tensor& row_keys,
-               const at::Tensor& row_values, const at::Tensor& page_keys, const at::Tensor& page_values, at::Tensor& out);
+void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tensor& query,
+               const at::Tensor& row_keys, const at::Tensor& row_values, const at::Tensor& page_keys,
+               const at::Tensor& page_values, at::Tensor& out);
 
 void SwiGlu(const at::Tensor& gate_up, at::Tensor& out);
 

@@ -19,15 +19,15 @@ inline constexpr int kMaxTaskRows = 16;
 // A row as attention sees it.
 struct AttentionRow {
   int32_t position = 0;
-  int parent = -1;                // row of this forward, or -1: the committed prefix
-  int32_t committed = 0;          // tokens committed in its sequence
-  const int32_t* pages = nullptr; // the sequence's page table (borrowed)
+  int parent = -1;                 // row of this forward, or -1: the committed prefix
+  int32_t committed = 0;           // tokens committed in its sequence
+  const int32_t* pages = nullptr;  // the sequence's page table (borrowed)
 };
 
 struct GatheredBlock {
   int32_t first_position = 0;
-  int32_t page = -1;     // of the committed part; -1: none
-  int committed = 0;     // keys that come from the page
+  int32_t page = -1;                    // of the committed part; -1: none
+  int committed = 0;                    // keys that come from the page
   std::array<int, kPageTokens> rows{};  // row of key i, for i >= committed; -1: none
   std::vector<int> readers;             // rows that read this block, ascending
 };
@@ -37,8 +37,8 @@ struct AttentionTask {
   int first_row = 0;
   int num_rows = 0;
   const int32_t* pages = nullptr;
-  int num_full_pages = 0;            // read by every row of the task
-  std::vector<int> gathered;         // indices into AttentionPlan::blocks, ascending by first_position
+  int num_full_pages = 0;     // read by every row of the task
+  std::vector<int> gathered;  // indices into AttentionPlan::blocks, ascending by first_position
 };
 
 struct AttentionPlan {

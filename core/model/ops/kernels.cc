@@ -103,8 +103,8 @@ inline void Rotate(const T* x, const float* cos, const float* sin, int half, flo
 }
 
 template <typename T>
-void RopeSplit(const T* qkv, const float* cos, const float* sin, const int32_t* positions, int heads, int kv_heads,
-               int head_dim, float* query, T* keys, T* values, int64_t begin, int64_t end) {
+void RopeSplit(const T* qkv, const float* cos, const float* sin, const int32_t* positions, int heads,
+               int kv_heads, int head_dim, float* query, T* keys, T* values, int64_t begin, int64_t end) {
   const int half = head_dim / 2;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   for (int64_t row = begin; row < end; ++row) {
@@ -174,11 +174,13 @@ void LoadPage(const AttentionData<T>& data, int32_t page, int kv_head, float* ke
 }
 
 template <typename T>
-void LoadGathered(const AttentionData<T>& data, const GatheredBlock& block, int kv_head, float* keys, float* values) {
+void LoadGathered(const AttentionData<T>& data, const GatheredBlock& block, int kv_head, float* keys,
+                  float* values) {
   const int dim = data.head_dim;
   std::fill_n(keys, int64_t{kPageTokens} * dim, 0.0f);
   std::fill_n(values, int64_t{kPageTokens} * dim, 0.0f);
-  const int64_t page = (static_cast<int64_t>(std::max(block.page, 0)) * data.num_kv_heads + kv_head) * kPageTokens * dim;
+  const int64_t page =
+      (static_cast<int64_t>(std::max(block.page, 0)) * data.num_kv_heads + kv_head) * kPageTokens * dim;
   for (int t = 0; t < kPageTokens; ++t) {
     if (t < block.committed) {
       for (int d = 0; d < dim; ++d) {
@@ -201,7 +203,7 @@ void AttentionOfDim(const AttentionData<T>& data, const AttentionTask& task, int
   const int heads = data.num_kv_heads * group;
   float* keys = scratch;
   float* values = keys + int64_t{kPageTokens} * dim;
-  float* weighted = values + int64_t{kPageTokens} * dim;                   // [rows, group, dim]
+  float* weighted = values + int64_t{kPageTokens} * dim;  // [rows, group, dim]
   RunningSoftmax softmax[kMaxTaskRows * 32];
   const int states = task.num_rows * group;
   std::fill_n(weighted, static_cast<int64_t>(states) * dim, 0.0f);
@@ -210,8 +212,8 @@ void AttentionOfDim(const AttentionData<T>& data, const AttentionTask& task, int
   const auto fold_row = [&](int row, int valid) {
     for (int g = 0; g < group; ++g) {
       const int state = (row - task.first_row) * group + g;
-      FoldBlock<kHeadDim>(data.query + (static_cast<int64_t>(row) * heads + kv_head * group + g) * dim, keys, values,
-                          valid, dim, &softmax[state], weighted + static_cast<int64_t>(state) * dim);
+      FoldBlock<kHeadDim>(data.query + (static_cast<int64_t>(row) * heads + kv_head * group + g) * dim, keys,
+                          values, valid, dim, &softmax[state], weighted + static_cast<int64_t>(state) * dim);
     }
   };
 
@@ -243,9 +245,12 @@ void AttentionOfDim(const AttentionData<T>& data, const AttentionTask& task, int
 template <typename T>
 void Attention(const AttentionData<T>& data, const AttentionTask& task, int kv_head, float* scratch) {
   switch (data.head_dim) {
-    case 64: return AttentionOfDim<T, 64>(data, task, kv_head, scratch);
-    case 128: return AttentionOfDim<T, 128>(data, task, kv_head, scratch);
-    default: return AttentionOfDim<T, 0>(data, task, kv_head, scratch);
+    case 64:
+      return AttentionOfDim<T, 64>(data, task, kv_head, scratch);
+    case 128:
+      return AttentionOfDim<T, 128>(data, task, kv_head, scratch);
+    default:
+      return AttentionOfDim<T, 0>(data, task, kv_head, scratch);
   }
 }
 

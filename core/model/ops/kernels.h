@@ -22,25 +22,26 @@ template <typename T>
 struct AttentionData {
   const AttentionPlan* plan;
   int num_kv_heads;
-  int group;          // query heads per key-value head
+  int group;  // query heads per key-value head
   int head_dim;
-  const float* query; // [rows, num_kv_heads * group, head_dim], rotated and scaled
-  const T* row_keys;    // [rows, num_kv_heads, head_dim], rotated
-  const T* row_values;  // [rows, num_kv_heads, head_dim]
-  const T* page_keys;   // [pages, num_kv_heads, head_dim, kPageTokens]
-  const T* page_values; // [pages, num_kv_heads, kPageTokens, head_dim]
-  T* out;               // [rows, num_kv_heads * group * head_dim]
+  const float* query;    // [rows, num_kv_heads * group, head_dim], rotated and scaled
+  const T* row_keys;     // [rows, num_kv_heads, head_dim], rotated
+  const T* row_values;   // [rows, num_kv_heads, head_dim]
+  const T* page_keys;    // [pages, num_kv_heads, head_dim, kPageTokens]
+  const T* page_values;  // [pages, num_kv_heads, kPageTokens, head_dim]
+  T* out;                // [rows, num_kv_heads * group * head_dim]
 };
 
 template <typename T>
 struct Table {
   // residual[row] += delta[row] (delta may be null); out[row] = residual[row] / rms(residual[row]) * weight.
-  void (*add_rms_norm)(float* residual, const T* delta, const float* weight, float epsilon, int64_t width, T* out,
-                       int64_t begin, int64_t end);
+  void (*add_rms_norm)(float* residual, const T* delta, const float* weight, float epsilon, int64_t width,
+                       T* out, int64_t begin, int64_t end);
   // Splits qkv [rows, (heads + 2 kv_heads) * head_dim] and rotates queries and keys, half-split (Su et al., RoFormer,
   // arXiv 2104.09864). cos, sin: [positions, head_dim / 2]. Queries are scaled by 1 / sqrt(head_dim).
-  void (*rope_split)(const T* qkv, const float* cos, const float* sin, const int32_t* positions, int heads, int kv_heads,
-                     int head_dim, float* query, T* keys, T* values, int64_t begin, int64_t end);
+  void (*rope_split)(const T* qkv, const float* cos, const float* sin, const int32_t* positions, int heads,
+                     int kv_heads, int head_dim, float* query, T* keys, T* values, int64_t begin,
+                     int64_t end);
   // One task of the plan and one key-value head. `scratch` has AttentionScratchFloats().
   void (*attention)(const AttentionData<T>& data, const AttentionTask& task, int kv_head, float* scratch);
   // out[row] = silu(gate) * up, gate_up: [rows, 2 * ffn_width], gate first.

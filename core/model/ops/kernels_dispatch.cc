@@ -2,9 +2,9 @@
 
 namespace pass::kernels {
 
-#define PASS_DECLARE_TABLES(isa)       \
-  namespace isa {                      \
-  extern const Table<Bf16> kBf16Table; \
+#define PASS_DECLARE_TABLES(isa)         \
+  namespace isa {                        \
+  extern const Table<Bf16> kBf16Table;   \
   extern const Table<float> kFloatTable; \
   }
 PASS_DECLARE_TABLES(generic)
@@ -20,8 +20,8 @@ enum class Isa { kGeneric, kAvx2, kAvx512 };
 
 Isa ChooseIsa() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
     return Isa::kAvx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
@@ -53,9 +53,12 @@ const Table<float>& ForThisCpu<float>() {
 
 const char* InstructionSet() {
   switch (kIsa) {
-    case Isa::kAvx512: return "avx512";
-    case Isa::kAvx2: return "avx2";
-    case Isa::kGeneric: break;
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kGeneric:
+      break;
   }
   return "generic";
 }

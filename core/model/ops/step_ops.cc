@@ -35,8 +35,8 @@ void AttentionOnCpu(const kernels::AttentionData<T>& data) {
     thread_local std::vector<float> scratch;
     scratch.resize(kernels::AttentionScratchFloats(data.group, data.head_dim));
     for (int64_t i = begin; i < end; ++i) {
-      kernels::ForThisCpu<T>().attention(data, tasks[i / data.num_kv_heads], static_cast<int>(i % data.num_kv_heads),
-                                         scratch.data());
+      kernels::ForThisCpu<T>().attention(data, tasks[i / data.num_kv_heads],
+                                         static_cast<int>(i % data.num_kv_heads), scratch.data());
     }
   });
 }
@@ -50,27 +50,30 @@ void AddRmsNorm(at::Tensor& residual, const at::Tensor& delta, const at::Tensor&
     const T* added = delta.defined() ? Data<T>(delta) : nullptr;
     at::parallel_for(0, residual.size(0), kRowsPerThread, [&](int64_t begin, int64_t end) {
       kernels::ForThisCpu<T>().add_rms_norm(Data<float>(residual), added, Data<float>(weight),
-                                            static_cast<float>(epsilon), residual.size(1), Data<T>(out), begin, end);
+                                            static_cast<float>(epsilon), residual.size(1), Data<T>(out),
+                                            begin, end);
     });
   });
 }
 
-void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const at::Tensor& positions, const HeadShape& shape,
-               at::Tensor& query, at::Tensor& keys, at::Tensor& values) {
+void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const at::Tensor& positions,
+               const HeadShape& shape, at::Tensor& query, at::Tensor& keys, at::Tensor& values) {
   if (!qkv.is_cpu()) return aten::RopeSplit(qkv, tables, positions, shape, query, keys, values);
   ForComputeType(qkv, [&]<typename T>(T*) {
     at::parallel_for(0, qkv.size(0), kRowsPerThread, [&](int64_t begin, int64_t end) {
       kernels::ForThisCpu<T>().rope_split(Data<T>(qkv), Data<float>(tables.cos), Data<float>(tables.sin),
-                                          Data<int32_t>(positions), shape.heads, shape.kv_heads, shape.head_dim,
-                                          Data<float>(query), Data<T>(keys), Data<T>(values), begin, end);
+                                          Data<int32_t>(positions), shape.heads, shape.kv_heads,
+                                          shape.head_dim, Data<float>(query), Data<T>(keys), Data<T>(values),
+                                          begin, end);
     });
   });
 }
 
-void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tensor& query, const at::Tensor& row_keys,
-               const at::Tensor& row_values, const at::Tensor& page_keys, const at::Tensor& page_values,
-               at::Tensor& out) {
-  if (!query.is_cpu()) return aten::Attention(plan, shape, query, row_keys, row_values, page_keys, page_values, out);
+void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tensor& query,
+               const at::Tensor& row_keys, const at::Tensor& row_values, const at::Tensor& page_keys,
+               const at::Tensor& page_values, at::Tensor& out) {
+  if (!query.is_cpu())
+    return aten::Attention(plan, shape, query, row_keys, row_values, page_keys, page_values, out);
   ForComputeType(out, [&]<typename T>(T*) {
     AttentionOnCpu<T>({.plan = &plan,
                        .num_kv_heads = shape.kv_heads,

@@ -31,7 +31,8 @@ std::vector<int> KeysOf(const AttentionPlan& plan, int row) {
 std::vector<int> ExpectedKeys(const std::vector<AttentionRow>& rows, int row) {
   std::vector<int> keys(rows[row].position + 1);
   for (int r = row; r >= 0; r = rows[r].parent) keys[rows[r].position] = -1 - r;
-  for (int p = 0; p < rows[row].committed; ++p) keys[p] = rows[row].pages[p / kPageTokens] * kPageTokens + p % kPageTokens;
+  for (int p = 0; p < rows[row].committed; ++p)
+    keys[p] = rows[row].pages[p / kPageTokens] * kPageTokens + p % kPageTokens;
   return keys;
 }
 
@@ -54,7 +55,8 @@ TEST(AttentionPlan, GivesEachRowItsCommittedPrefixAndItsAncestorsInOrder) {
       }
     }
     const AttentionPlan plan = PlanAttention(rows, 1 + static_cast<int>(random() % kMaxTaskRows));
-    for (int r = 0; r < static_cast<int>(rows.size()); ++r) ASSERT_EQ(KeysOf(plan, r), ExpectedKeys(rows, r)) << "row " << r;
+    for (int r = 0; r < static_cast<int>(rows.size()); ++r)
+      ASSERT_EQ(KeysOf(plan, r), ExpectedKeys(rows, r)) << "row " << r;
   }
 }
 

@@ -16,7 +16,8 @@ double Tolerance(at::ScalarType type) { return type == at::kBFloat16 ? 1.0 / 64 
 
 void ExpectClose(const at::Tensor& actual, const at::Tensor& expected, double tolerance) {
   const at::Tensor a = actual.to(at::kFloat), e = expected.to(at::kFloat);
-  EXPECT_TRUE(at::allclose(a, e, tolerance, tolerance)) << "largest difference " << (a - e).abs().max().item<float>();
+  EXPECT_TRUE(at::allclose(a, e, tolerance, tolerance))
+      << "largest difference " << (a - e).abs().max().item<float>();
 }
 
 class StepOps : public ::testing::TestWithParam<at::ScalarType> {
@@ -50,8 +51,10 @@ TEST_P(StepOps, RotatesAsATenDoes) {
     const int64_t rows = 21;
     const at::Tensor qkv = Random({rows, (shape.heads + 2 * shape.kv_heads) * shape.head_dim});
     const at::Tensor positions = at::randint(config.context_length, {rows}, at::kInt);
-    at::Tensor query = at::empty({rows, shape.heads, shape.head_dim}, at::kFloat), query2 = at::empty_like(query);
-    at::Tensor keys = at::empty({rows, shape.kv_heads, shape.head_dim}, options()), keys2 = at::empty_like(keys);
+    at::Tensor query = at::empty({rows, shape.heads, shape.head_dim}, at::kFloat),
+               query2 = at::empty_like(query);
+    at::Tensor keys = at::empty({rows, shape.kv_heads, shape.head_dim}, options()),
+               keys2 = at::empty_like(keys);
     at::Tensor values = at::empty_like(keys), values2 = at::empty_like(keys);
     RopeSplit(qkv, tables, positions, shape, query, keys, values);
     aten::RopeSplit(qkv, tables, positions, shape, query2, keys2, values2);
@@ -77,21 +80,30 @@ TEST_P(StepOps, AttendsAsATenDoesOverPagesAndTrees) {
     const std::vector<int32_t> first = {3, 7, 1, 12}, second = {5, 6}, third = {9};
     const std::vector<AttentionRow> rows = {
         // A tree behind 37 committed tokens: a chain of three, and two more children of its root.
-        {37, -1, 37, first.data()}, {38, 0, 37, first.data()}, {39, 1, 37, first.data()},
-        {38, 0, 37, first.data()},  {39, 3, 37, first.data()}, {38, 0, 37, first.data()},
+        {37, -1, 37, first.data()},
+        {38, 0, 37, first.data()},
+        {39, 1, 37, first.data()},
+        {38, 0, 37, first.data()},
+        {39, 3, 37, first.data()},
+        {38, 0, 37, first.data()},
         // A chain across a page's end, behind 15 tokens.
-        {15, -1, 15, second.data()}, {16, 6, 15, second.data()}, {17, 7, 15, second.data()},
+        {15, -1, 15, second.data()},
+        {16, 6, 15, second.data()},
+        {17, 7, 15, second.data()},
         // A sequence without a committed token.
-        {0, -1, 0, third.data()}, {1, 9, 0, third.data()}};
+        {0, -1, 0, third.data()},
+        {1, 9, 0, third.data()}};
     const int64_t count = static_cast<int64_t>(rows.size());
     const at::Tensor query = at::randn({count, shape.heads, shape.head_dim}) / 4;
     const at::Tensor row_keys = Random({count, shape.kv_heads, shape.head_dim});
     const at::Tensor row_values = Random({count, shape.kv_heads, shape.head_dim});
     at::Tensor expected = at::empty({count, int64_t{shape.heads} * shape.head_dim}, options());
-    aten::Attention(PlanAttention(rows, 4), shape, query, row_keys, row_values, page_keys, page_values, expected);
+    aten::Attention(PlanAttention(rows, 4), shape, query, row_keys, row_values, page_keys, page_values,
+                    expected);
     for (const int rows_per_task : {1, 4, kMaxTaskRows}) {
       at::Tensor out = at::empty_like(expected);
-      Attention(PlanAttention(rows, rows_per_task), shape, query, row_keys, row_values, page_keys, page_values, out);
+      Attention(PlanAttention(rows, rows_per_task), shape, query, row_keys, row_values, page_keys,
+                page_values, out);
       ExpectClose(out, expected, Tolerance(GetParam()));
     }
   }

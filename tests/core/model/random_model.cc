@@ -20,7 +20,8 @@ class RandomCheckpoint final : public Checkpoint {
   const std::string& name() const override { return name_; }
   std::string Fingerprint() const override { return std::string(32, '0'); }
   bool Has(std::string_view) const override { return true; }
-  absl::Status Read(std::string_view tensor, std::span<const int64_t> shape, std::span<float> out) const override {
+  absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
+                    std::span<float> out) const override {
     std::mt19937_64 generator(seed_ ^ std::hash<std::string_view>()(tensor));
     const bool norm = shape.size() == 1;
     std::normal_distribution<float> values(norm ? 1.0f : 0.0f,
@@ -62,8 +63,8 @@ LlamaConfig SmolLmWidths() {
           .tied_embeddings = true};
 }
 
-std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed, int num_lookahead,
-                                       int64_t kv_pages) {
+std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed,
+                                       int num_lookahead, int64_t kv_pages) {
   const RandomCheckpoint checkpoint(config, seed);
   const at::ScalarType scalar_type = type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
   auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, nullptr);

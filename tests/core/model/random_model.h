@@ -16,7 +16,7 @@ LlamaConfig TinyConfig();
 LlamaConfig SmolLmWidths();
 
 // Weights are a function of (seed, tensor name). `num_lookahead` random look-ahead tokens.
-std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed, int num_lookahead,
-                                       int64_t kv_pages = 64);
+std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed,
+                                       int num_lookahead, int64_t kv_pages = 64);
 
 }  // namespace pass::testing

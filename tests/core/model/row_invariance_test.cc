@@ -23,7 +23,8 @@ struct Case {
 class RowInvariance : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    model_ = MakeRandomLlama(GetParam().config, GetParam().type, /*seed=*/7, /*num_lookahead=*/4, /*kv_pages=*/256);
+    model_ = MakeRandomLlama(GetParam().config, GetParam().type, /*seed=*/7, /*num_lookahead=*/4,
+                             /*kv_pages=*/256);
   }
 
   SequenceId Open() {
@@ -57,8 +58,8 @@ class RowInvariance : public ::testing::TestWithParam<Case> {
   }
 
   // Appends a chain of rows behind the committed prefix of length `position`; returns the index of its last row.
-  static int AppendChain(std::vector<Row>& rows, SequenceId id, std::span<const TokenId> tokens, int32_t position,
-                         int parent = kCommittedPrefix) {
+  static int AppendChain(std::vector<Row>& rows, SequenceId id, std::span<const TokenId> tokens,
+                         int32_t position, int parent = kCommittedPrefix) {
     for (TokenId token : tokens) {
       rows.push_back({.sequence = id, .token = token, .position = position++, .parent = parent});
       parent = static_cast<int>(rows.size()) - 1;

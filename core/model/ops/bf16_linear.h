@@ -1,0 +1,28 @@
+// y = x W^T in bf16 with fp32 sums, for CPUs with AVX512-BF16: decoding reads every weight once per step, and this reads
+// them as fast as memory gives them, in the order in which they lie.
+//
+// A weight [out, in] is packed as [out / 64][in / 2][64][2]: blocks of 64 outputs, pairs of inputs side by side, the last
+// block filled up with zeros. Each output of each row is one chain of vdpbf16ps over the input pairs in order, whatever the
+// number of rows or the range of blocks: row-invariant by construction. Torch-free and pure.
+#pragma once
+
+#include <cstdint>
+
+#include "core/model/ops/kernels.h"
+
+namespace pass::kernels {
+
+inline constexpr int64_t kLinearBlock = 64;
+
+bool CpuHasAvx512Bf16();
+
+inline int64_t LinearBlocks(int64_t out) { return (out + kLinearBlock - 1) / kLinearBlock; }
+
+// weight: [out, in], `in` even. packed: LinearBlocks(out) * kLinearBlock * in elements.
+void PackLinear(const Bf16* weight, int64_t out, int64_t in, Bf16* packed);
+
+// Blocks [begin, end) of y [rows, out] from x [rows, in]. Only where CpuHasAvx512Bf16().
+void MultiplyBlocks(const Bf16* x, int64_t rows, const Bf16* packed, int64_t out, int64_t in, Bf16* y, int64_t begin,
+                    int64_t end);
+
+}  // namespace pass::kernels
