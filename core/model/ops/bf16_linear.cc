@@ -9,15 +9,6 @@
 
 namespace pass::kernels {
 
-bool CpuHasAvx512Bf16() {
-#if defined(__AVX512BF16__)
-  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-#else
-  return false;
-#endif
-}
-
 void PackLinear(const Bf16* weight, int64_t out, int64_t in, Bf16* packed) {
   for (int64_t block = 0; block < LinearBlocks(out); ++block) {
     for (int64_t column = 0; column < kLinearBlock; ++column) {

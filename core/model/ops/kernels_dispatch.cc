@@ -1,3 +1,4 @@
+#include "core/model/ops/bf16_linear.h"
 #include "core/model/ops/kernels.h"
 
 namespace pass::kernels {
@@ -32,6 +33,15 @@ Isa ChooseIsa() {
 const Isa kIsa = ChooseIsa();
 
 }  // namespace
+
+// Here and not in bf16_linear.cc, none of which may run before the answer is known.
+bool CpuHasAvx512Bf16() {
+#if defined(__x86_64__)
+  return kIsa == Isa::kAvx512 && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
 
 template <>
 const Table<Bf16>& ForThisCpu<Bf16>() {
