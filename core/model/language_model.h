@@ -38,7 +38,12 @@ enum class RowOutput : uint8_t {
   kNothing,       // prefill
   kToken,         // the sampled target token of index position + 1
   kDistribution,  // the whole distribution after temperature and filters: p, or q on a look-ahead row
+  kShortlist,     // look-ahead rows only: a handle for Propose
 };
+
+// A look-ahead row's state, or that of a recurrent step behind it, kept by the model for one sequence until
+// ReleaseDrafts or Close; Commit does not touch it. Handles of a sequence ascend in the order of their making; 0: none.
+using DraftHandle = int64_t;
 
 struct Row {
   SequenceId sequence = 0;
@@ -54,6 +59,24 @@ struct RowResult {
   absl::Status status;        // INTERNAL: this row's logits are not numbers; only its sequence is harmed
   TokenId token = -1;         // kToken
   Distribution distribution;  // kDistribution
+  DraftHandle drafts = 0;     // kShortlist
+};
+
+// A state and the token just before the one that is to be predicted. For the handle of the row of [LA]_k behind an
+// anchor at p, `previous` is the token of index p + k, and p + k + 1 is predicted; for the handle that a proposal gave
+// (`next`), it is the token which that proposal predicted, and the one after it is predicted now.
+struct ProposalRequest {
+  SequenceId sequence = 0;
+  DraftHandle handle = 0;
+  TokenId previous = 0;
+};
+
+// The shortlist after the head, likeliest first, lowest id on ties: at most ModelInfo::shortlist_size tokens, all different.
+// Temperature, filters and noise are the caller's.
+struct Proposal {
+  std::vector<TokenId> ids;
+  std::vector<float> log_probabilities;  // natural, normalised over `ids`
+  DraftHandle next = 0;                  // for the recurrent step; 0: the model has no head
 };
 
 struct ModelInfo {
@@ -67,6 +90,9 @@ struct ModelInfo {
   int num_layers = 0;
   int width = 0;
   int num_lookahead = 0;  // L of the loaded look-ahead tokens; 0: none
+  bool has_adapter = false;
+  bool has_head = false;    // without one a proposal does not depend on the previous token
+  int shortlist_size = 128;  // tokens of a proposal, at most
 };
 
 // Keys and values, in pages of `page_tokens` positions.
@@ -96,6 +122,13 @@ class LanguageModel {
   // committed prefix) to the sequence's committed prefix. What the rest of the forward computed for it is dropped.
   // Fails only on broken invariants: INTERNAL.
   virtual absl::Status Commit(SequenceId id, std::span<const int> rows) = 0;
+
+  // One proposal per request, in order; the requests may be of many sequences and need no forward. A proposal depends on its
+  // own request only (invariant 1 holds for it too). Fails on broken invariants only, such as an unknown handle: INTERNAL.
+  virtual absl::StatusOr<std::vector<Proposal>> Propose(std::span<const ProposalRequest> requests) = 0;
+
+  // Forgets this sequence's handles below `before`.
+  virtual void ReleaseDrafts(SequenceId id, DraftHandle before) = 0;
 };
 
 }  // namespace pass

@@ -204,6 +204,13 @@ absl::StatusOr<at::Tensor> Llama::ForwardLogits(std::span<const Row> rows) try {
   return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
 }
 
+absl::StatusOr<std::vector<Proposal>> Llama::Propose(std::span<const ProposalRequest> requests) {
+  if (requests.empty()) return std::vector<Proposal>();
+  return absl::InternalError("no such draft handle");  // no row has given one yet
+}
+
+void Llama::ReleaseDrafts(SequenceId /*id*/, DraftHandle /*before*/) {}
+
 absl::Status Llama::Commit(SequenceId id, std::span<const int> rows) try {
   const KvCache::Entry* entry = cache_.Find(id);
   if (entry == nullptr) return absl::InternalError("commit to a sequence that is not open");

@@ -29,6 +29,8 @@ class Llama final : public LanguageModel {
   void Close(SequenceId id) override { cache_.Close(id); }
   absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows) override;
   absl::Status Commit(SequenceId id, std::span<const int> rows) override;
+  absl::StatusOr<std::vector<Proposal>> Propose(std::span<const ProposalRequest> requests) override;
+  void ReleaseDrafts(SequenceId id, DraftHandle before) override;
 
   // The logits of all rows, fp32 [R, vocab] on the CPU, whatever they ask for: for tests and tools.
   absl::StatusOr<at::Tensor> ForwardLogits(std::span<const Row> rows);

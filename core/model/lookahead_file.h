@@ -1,11 +1,19 @@
-// The file of learned look-ahead tokens: a safetensors file with the tensor lookahead.embeddings, F32 [L, d],
-// and the metadata format = "pass-lookahead", version = "1" and the fields of LookaheadFacts, numbers in
-// decimal. Torch-free.
+// The file of learned look-ahead tokens, with the optional gated adapter and head: a safetensors file with the metadata
+// format = "pass-lookahead", version = "1" and the fields of LookaheadFacts, numbers in decimal. Torch-free.
 //
-// Invariant of what is read: embeddings.size() = L d, all finite, and the shape is the model's.
+// Tensors, row-major; d width, L tokens, r rank, H hidden; sizes r and H are read from the shapes:
+//   lookahead.embeddings        F32 [L, d]
+//   adapter.<layer>.<linear>.a  BF16 [r, in]    linear: qkv, attention_out, gate_up, down (the fused ones of
+//   adapter.<layer>.<linear>.b  BF16 [out, r]   weights.h); y += (x a^T) b^T on look-ahead rows; all layers or none
+//   head.w1                     BF16 [H, 2 d]   u' = u + w2 silu(w1 [u; e]), e the embedding of the token just before
+//   head.w2                     BF16 [d, H]     the predicted one; logits are those of u'; both or none
+//   head.frequent_tokens        I32 [F]         ascending; scored by recurrent steps beside the row's shortlist; with a head
+//
+// Invariant of what is read: all values are finite and the shapes are the model's.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,9 +38,33 @@ struct LookaheadFacts {
   std::string recipe;            // how they were learned, for people
 };
 
+// A bf16 matrix as the file holds it: the upper halves of float32 numbers, row-major.
+struct Bf16Matrix {
+  int64_t rows = 0;
+  int64_t columns = 0;
+  std::vector<uint16_t> values;
+};
+
+struct LowRank {
+  Bf16Matrix a;  // [r, in]
+  Bf16Matrix b;  // [out, r]
+};
+
+struct LayerAdapter {
+  LowRank qkv, attention_out, gate_up, down;
+};
+
+struct LookaheadHead {
+  Bf16Matrix w1;                          // [H, 2 d]
+  Bf16Matrix w2;                          // [d, H]
+  std::vector<int32_t> frequent_tokens;  // [F]
+};
+
 struct LookaheadTokens {
   LookaheadFacts facts;
-  std::vector<float> embeddings;  // row-major [L, d]; row k - 1 is [LA]_k
+  std::vector<float> embeddings;      // row-major [L, d]; row k - 1 is [LA]_k
+  std::vector<LayerAdapter> adapter;  // one per layer, or none
+  std::optional<LookaheadHead> head;
 };
 
 struct LoadedLookahead {

@@ -117,6 +117,13 @@ absl::StatusOr<std::vector<RowResult>> TableModel::Forward(std::span<const Row> 
   return results;
 }
 
+absl::StatusOr<std::vector<Proposal>> TableModel::Propose(std::span<const ProposalRequest> requests) {
+  PASS_CHECK(requests.empty() && "no row has given a handle");
+  return std::vector<Proposal>();
+}
+
+void TableModel::ReleaseDrafts(SequenceId /*id*/, DraftHandle /*before*/) {}
+
 absl::Status TableModel::Commit(SequenceId id, std::span<const int> rows) {
   Sequence& sequence = Find(id);
   int previous = kCommittedPrefix;

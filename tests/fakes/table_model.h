@@ -55,6 +55,8 @@ class TableModel final : public LanguageModel {
   void Close(SequenceId id) override;
   absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows) override;
   absl::Status Commit(SequenceId id, std::span<const int> rows) override;
+  absl::StatusOr<std::vector<Proposal>> Propose(std::span<const ProposalRequest> requests) override;
+  void ReleaseDrafts(SequenceId id, DraftHandle before) override;
 
   // From now on the logits of this sequence's rows are NaN.
   void BreakSequence(SequenceId id) { broken_.insert(id); }
