@@ -5,6 +5,10 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
+#include <vector>
+
+#include "core/base/check.h"
 
 namespace pass {
 namespace {
@@ -153,6 +157,22 @@ absl::StatusOr<Distribution> Filter(std::span<const float> logits, const Samplin
   const double scale = 1.0 / Sum(weights.probabilities);
   for (float& weight : weights.probabilities) weight = static_cast<float>(weight * scale);
   return weights;
+}
+
+// By ascending id the order of indices is that of ids, and ties fall as they do over the whole vocabulary.
+absl::StatusOr<Distribution> Filter(std::span<const TokenId> ids, std::span<const float> logits,
+                                    const SamplingOptions& options) {
+  PASS_CHECK(ids.size() == logits.size());
+  std::vector<size_t> order(ids.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t i) { return ids[i]; });
+  std::vector<float> sorted;
+  sorted.reserve(order.size());
+  for (size_t i : order) sorted.push_back(logits[i]);
+  absl::StatusOr<Distribution> distribution = Filter(sorted, options);
+  if (!distribution.ok()) return distribution;
+  for (TokenId& id : distribution->ids) id = ids[order[id]];
+  return distribution;
 }
 
 absl::StatusOr<TokenId> Argmax(std::span<const float> logits) {

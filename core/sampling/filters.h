@@ -4,6 +4,7 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "core/base/token_id.h"
 #include "core/sampling/distribution.h"
 #include "core/sampling/sampling_options.h"
 
@@ -15,6 +16,12 @@ namespace pass {
 // ends) has probability 0. `logits`: float32 [vocabulary]. INTERNAL if a logit is NaN or +infinity, or all
 // are -infinity: the model is broken for this sequence, and the caller ends this sequence only.
 absl::StatusOr<Distribution> Filter(std::span<const float> logits, const SamplingOptions& options);
+
+// The same over a list of some tokens, such as a shortlist: the other tokens of the vocabulary have
+// probability 0. `ids`: in any order, all different. `logits`: one per id; log-probabilities do as well.
+// Errors as above.
+absl::StatusOr<Distribution> Filter(std::span<const TokenId> ids, std::span<const float> logits,
+                                    const SamplingOptions& options);
 
 // The token with the largest logit, the lowest id on ties. Errors as Filter.
 absl::StatusOr<TokenId> Argmax(std::span<const float> logits);

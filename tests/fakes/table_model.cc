@@ -1,16 +1,43 @@
 #include "tests/fakes/table_model.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <limits>
 #include <utility>
 
 #include "core/base/check.h"
 #include "core/model/read_out.h"
+#include "core/sampling/filters.h"
 
 namespace pass {
 
-TableModel::TableModel(const TableModelOptions& options, LogitsFunction logits)
-    : options_(options), logits_function_(std::move(logits)), logits_(options.vocab_size) {
+namespace {
+
+// The `count` largest logits, likeliest first, lowest id on ties; tokens that are excluded never.
+std::vector<TokenId> Best(std::span<const float> logits, size_t count) {
+  std::vector<TokenId> ids;
+  for (size_t id = 0; id < logits.size(); ++id) {
+    if (logits[id] > -std::numeric_limits<float>::infinity()) ids.push_back(static_cast<TokenId>(id));
+  }
+  std::ranges::stable_sort(ids, std::greater<>(), [&](TokenId id) { return logits[id]; });
+  ids.resize(std::min(ids.size(), count));
+  return ids;
+}
+
+std::vector<float> LogitsOf(std::span<const TokenId> ids, std::span<const float> logits) {
+  std::vector<float> listed;
+  for (TokenId id : ids) listed.push_back(logits[id]);
+  return listed;
+}
+
+}  // namespace
+
+TableModel::TableModel(const TableModelOptions& options, LogitsFunction logits, DraftFunction drafts)
+    : options_(options),
+      logits_function_(std::move(logits)),
+      draft_function_(std::move(drafts)),
+      logits_(options.vocab_size) {
   info_ = {.name = "table",
            .architecture = "table",
            .dtype = "fp32",
@@ -20,7 +47,9 @@ TableModel::TableModel(const TableModelOptions& options, LogitsFunction logits)
            .context_length = options.context_length,
            .num_layers = 1,
            .width = 1,
-           .num_lookahead = options.num_lookahead};
+           .num_lookahead = options.num_lookahead,
+           .has_head = draft_function_ != nullptr,
+           .shortlist_size = options.shortlist_size};
 }
 
 KvUsage TableModel::kv_usage() const {
@@ -38,7 +67,7 @@ absl::StatusOr<SequenceId> TableModel::Open(int32_t max_tokens) {
   if (pages > options_.total_pages - reserved_pages_)
     return absl::ResourceExhaustedError("not enough free pages");
   reserved_pages_ += pages;
-  sequences_[next_id_] = {.max_tokens = max_tokens, .pages = pages, .committed = {}};
+  sequences_[next_id_] = {.max_tokens = max_tokens, .pages = pages, .committed = {}, .drafts = {}};
   return next_id_++;
 }
 
@@ -66,6 +95,8 @@ void TableModel::CheckRow(std::span<const Row> rows, size_t index) {
   PASS_CHECK(row.lookahead >= 0 && row.lookahead <= options_.num_lookahead);
   PASS_CHECK((row.lookahead > 0 || (row.token >= 0 && row.token < options_.vocab_size)) &&
              "token id in range");
+  PASS_CHECK((row.lookahead > 0 || row.output != RowOutput::kShortlist) &&
+             "a shortlist is a look-ahead row's");
   PASS_CHECK((row.output == RowOutput::kNothing || row.sampling != nullptr) &&
              "an output needs sampling options");
   if (row.parent == kCommittedPrefix) {
@@ -111,18 +142,75 @@ absl::StatusOr<std::vector<RowResult>> TableModel::Forward(std::span<const Row> 
       GatherContext(rows, i);
       logits_function_(context_, rows[i].lookahead, logits_);
     }
-    results.push_back(ReadOut(logits_, rows[i]));
+    const bool shortlist = rows[i].output == RowOutput::kShortlist;
+    results.push_back(shortlist ? ReadShortlist(rows[i]) : ReadOut(logits_, rows[i]));
   }
   last_rows_.assign(rows.begin(), rows.end());
   return results;
 }
 
-absl::StatusOr<std::vector<Proposal>> TableModel::Propose(std::span<const ProposalRequest> requests) {
-  PASS_CHECK(requests.empty() && "no row has given a handle");
-  return std::vector<Proposal>();
+// Of the row whose context is in context_ and whose logits are in logits_.
+RowResult TableModel::ReadShortlist(const Row& row) {
+  RowResult result;
+  result.status = Argmax(logits_).status();
+  if (!result.status.ok()) return result;
+  Draft draft{.context = context_, .lookahead = row.lookahead, .path = {}, .shortlist = {}, .logits = {}};
+  draft.shortlist = Best(logits_, options_.shortlist_size);
+  draft.logits = LogitsOf(draft.shortlist, logits_);
+  result.drafts = next_draft_++;
+  Find(row.sequence).drafts[result.drafts] = std::move(draft);
+  return result;
 }
 
-void TableModel::ReleaseDrafts(SequenceId /*id*/, DraftHandle /*before*/) {}
+absl::StatusOr<std::vector<Proposal>> TableModel::Propose(std::span<const ProposalRequest> requests) {
+  ++num_propose_calls_;
+  std::vector<Proposal> proposals;
+  for (const ProposalRequest& request : requests) proposals.push_back(ProposeOne(request));
+  return proposals;
+}
+
+Proposal TableModel::ProposeOne(const ProposalRequest& request) {
+  PASS_CHECK(request.previous >= 0 && request.previous < options_.vocab_size && "token id in range");
+  std::map<DraftHandle, Draft>& drafts = Find(request.sequence).drafts;
+  const auto found = drafts.find(request.handle);
+  PASS_CHECK(found != drafts.end() && "a live handle of this sequence");
+  const Draft& draft = found->second;
+  Proposal proposal{.ids = draft.shortlist, .log_probabilities = draft.logits};
+  if (draft_function_) {
+    Draft next{.context = draft.context,
+               .lookahead = draft.lookahead,
+               .path = draft.path,
+               .shortlist = {},
+               .logits = {}};
+    next.path.push_back(request.previous);
+    draft_function_(next.context, next.lookahead, next.path, logits_);
+    if (draft.shortlist.empty()) proposal.ids = Best(logits_, options_.shortlist_size);
+    std::erase_if(proposal.ids,
+                  [&](TokenId id) { return logits_[id] == -std::numeric_limits<float>::infinity(); });
+    // Likeliest first, lowest id on ties.
+    std::ranges::sort(proposal.ids);
+    std::ranges::stable_sort(proposal.ids, std::greater<>(), [&](TokenId id) { return logits_[id]; });
+    proposal.log_probabilities = LogitsOf(proposal.ids, logits_);
+    proposal.next = next_draft_++;
+    drafts[proposal.next] = std::move(next);
+  }
+  PASS_CHECK(!proposal.ids.empty() && "the head leaves a token of the shortlist");
+  double sum = 0;
+  for (float logit : proposal.log_probabilities) sum += std::exp(double{logit});
+  for (float& logit : proposal.log_probabilities) logit = static_cast<float>(logit - std::log(sum));
+  return proposal;
+}
+
+void TableModel::ReleaseDrafts(SequenceId id, DraftHandle before) {
+  std::map<DraftHandle, Draft>& drafts = Find(id).drafts;
+  drafts.erase(drafts.begin(), drafts.lower_bound(before));
+}
+
+int TableModel::num_live_drafts() const {
+  int count = 0;
+  for (const auto& [id, sequence] : sequences_) count += static_cast<int>(sequence.drafts.size());
+  return count;
+}
 
 absl::Status TableModel::Commit(SequenceId id, std::span<const int> rows) {
   Sequence& sequence = Find(id);

@@ -110,6 +110,7 @@ std::vector<TokenId> SortedReference(const std::vector<float>& logits, const Sam
   std::vector<TokenId> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](TokenId a, TokenId b) { return logits[a] > logits[b]; });
+  if (options.greedy()) return {order[0]};
   if (options.top_k > 0 && options.top_k < static_cast<int>(order.size())) order.resize(options.top_k);
   const auto weight = [&](TokenId id) {
     return std::exp((logits[id] - logits[order[0]]) / options.temperature);
@@ -126,19 +127,27 @@ std::vector<TokenId> SortedReference(const std::vector<float>& logits, const Sam
   return order;
 }
 
+// Coarse steps, so that ties are common.
+std::vector<float> CoarseLogits(std::mt19937& random, size_t size) {
+  std::vector<float> logits(size);
+  for (float& logit : logits) logit = static_cast<float>(random() % 24) * 0.3f;
+  return logits;
+}
+
+SamplingOptions RandomOptions(std::mt19937& random) {
+  return {.temperature = random() % 8 == 0 ? 0.0 : 0.3 + static_cast<double>(random() % 20) / 10,
+          .top_k = static_cast<int>(random() % 2 * (random() % 100)),
+          .top_p = random() % 2 ? 1.0 : 0.0137 + static_cast<double>(random() % 98) / 100,
+          .min_p = random() % 2 ? 0.0 : static_cast<double>(random() % 100) / 333};
+}
+
 TEST(Filter, EqualsAFullSortOnRandomLogits) {
   const unsigned seed = 20231122;
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 500; ++round) {
-    std::vector<float> logits(1 + random() % 300);
-    // Coarse steps, so that ties are common.
-    for (float& logit : logits) logit = static_cast<float>(random() % 24) * 0.3f;
-    const SamplingOptions options{
-        .temperature = 0.3 + static_cast<double>(random() % 20) / 10,
-        .top_k = static_cast<int>(random() % 2 * (random() % 100)),
-        .top_p = random() % 2 ? 1.0 : 0.0137 + static_cast<double>(random() % 98) / 100,
-        .min_p = random() % 2 ? 0.0 : static_cast<double>(random() % 100) / 333};
+    const std::vector<float> logits = CoarseLogits(random, 1 + random() % 300);
+    const SamplingOptions options = RandomOptions(random);
     const Distribution filtered = Filter(logits, options).value();
     EXPECT_EQ(filtered.ids, SortedReference(logits, options)) << "round " << round;
     double sum = 0;
@@ -148,6 +157,59 @@ TEST(Filter, EqualsAFullSortOnRandomLogits) {
     }
     EXPECT_NEAR(sum, 1.0, 1e-5);
   }
+}
+
+TEST(FilterOfAList, EqualsTheDenseOneWhenTheListIsTheWholeVocabulary) {
+  const unsigned seed = 271828;
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 500; ++round) {
+    const std::vector<float> logits = CoarseLogits(random, 1 + random() % 300);
+    std::vector<TokenId> ids(logits.size());
+    std::iota(ids.begin(), ids.end(), 0);
+    std::shuffle(ids.begin(), ids.end(), random);
+    std::vector<float> listed;
+    for (TokenId id : ids) listed.push_back(logits[id]);
+    const SamplingOptions options = RandomOptions(random);
+    const Distribution dense = Filter(logits, options).value();
+    const Distribution sparse = Filter(ids, listed, options).value();
+    EXPECT_EQ(sparse.ids, dense.ids) << "round " << round;
+    EXPECT_EQ(sparse.probabilities, dense.probabilities) << "round " << round;
+  }
+}
+
+TEST(FilterOfAList, EqualsTheDenseOneWithEverythingElseExcluded) {
+  const unsigned seed = 314159;
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 500; ++round) {
+    const size_t vocab_size = 2 + random() % 300;
+    std::vector<TokenId> ids(vocab_size);
+    std::iota(ids.begin(), ids.end(), 0);
+    std::shuffle(ids.begin(), ids.end(), random);
+    ids.resize(1 + random() % (vocab_size - 1));
+    const std::vector<float> listed = CoarseLogits(random, ids.size());
+    std::vector<float> logits(vocab_size, -kInfinity);
+    for (size_t i = 0; i < ids.size(); ++i) logits[ids[i]] = listed[i];
+    const SamplingOptions options = RandomOptions(random);
+    const Distribution dense = Filter(logits, options).value();
+    const Distribution sparse = Filter(ids, listed, options).value();
+    EXPECT_EQ(sparse.ids, dense.ids) << "round " << round;
+    EXPECT_THAT(sparse, ProbabilitiesAre(dense.probabilities)) << "round " << round;
+  }
+}
+
+TEST(FilterOfAList, IsTheLowestIdOnTiesWhateverTheOrder) {
+  const std::vector<TokenId> ids = {70, 9, 40};
+  EXPECT_THAT(Filter(ids, std::vector<float>{-1, -1, -2}, {.temperature = 0})->ids, ElementsAre(9));
+  EXPECT_THAT(Filter(ids, std::vector<float>{-1, -2, -2}, {.top_k = 2})->ids, ElementsAre(9, 70));
+}
+
+TEST(FilterOfAList, RefusesNumbersThatAreNone) {
+  const std::vector<TokenId> ids = {3, 1};
+  EXPECT_EQ(Filter(ids, std::vector<float>{0, kNan}, {}).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(Filter(std::vector<TokenId>(), std::vector<float>(), {}).status().code(),
+            absl::StatusCode::kInternal);
 }
 
 TEST(Distribution, KnowsTheProbabilityOfListedAndUnlistedTokens) {
