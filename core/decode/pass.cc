@@ -81,6 +81,7 @@ Absorbed PassDecoder::AbsorbValidation(const Frontier& frontier, std::span<const
   const Noise noise(frontier.sampling->seed, frontier.sampling->choice);
   Absorbed absorbed{.emitted = {}, .commit = {0}, .validation_step = true};
   absorbed.drafted = static_cast<int>(drafts_.size());
+  absorbed.drafted_positions = absorbed.drafted;
 
   // Row i holds p for index position + 1 + i, the index of draft i.
   int i = 0;

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/status_macros.h"
 #include "core/engine/auto_policy.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
@@ -158,11 +159,36 @@ void Engine::ChooseMethods() {
   for (Sequence* sequence : choosers) sequence->SetMethod(method);
 }
 
-std::vector<Row> Engine::PlanRows() {
+std::vector<RowGrant> Engine::GrantRows() const {
   std::vector<RowNeed> needs;
   for (const auto& sequence : running_) needs.push_back(sequence->need());
-  const std::vector<RowGrant> grants =
-      PlanForward(needs, {.rows = options_.max_batch_rows, .prefill_rows = options_.prefill_chunk_rows});
+  return PlanForward(needs, {.rows = options_.max_batch_rows, .prefill_rows = options_.prefill_chunk_rows});
+}
+
+// One call to the model for the drafts of all sequences, again and again while any of them asks for more.
+absl::Status Engine::Draft(std::span<const RowGrant> grants) {
+  while (true) {
+    std::vector<ProposalRequest> requests;
+    std::vector<std::pair<Sequence*, int>> askers;
+    for (size_t i = 0; i < running_.size(); ++i) {
+      if (!grants[i].decode) continue;
+      const int count = running_[i]->Ask(requests);
+      if (count > 0) askers.emplace_back(running_[i].get(), count);
+    }
+    if (requests.empty()) return absl::OkStatus();
+    PASS_ASSIGN_OR_RETURN(const std::vector<Proposal> proposals, model_->Propose(requests));
+    if (proposals.size() != requests.size()) {
+      return absl::InternalError("the proposals are not one per request");
+    }
+    std::span<const Proposal> left = proposals;
+    for (const auto& [sequence, count] : askers) {
+      sequence->Answer(left.first(count));
+      left = left.subspan(count);
+    }
+  }
+}
+
+std::vector<Row> Engine::PlanRows(std::span<const RowGrant> grants) {
   std::vector<Row> rows;
   for (size_t i = 0; i < running_.size(); ++i) running_[i]->PlanRows(grants[i], rows);
   return rows;
@@ -192,19 +218,25 @@ ForwardReport Engine::Describe() const {
 
 bool Engine::RunForward() {
   ChooseMethods();
-  const std::vector<Row> rows = PlanRows();
-  if (rows.empty()) return false;
   const absl::Time start = clock_->Now();
-  const absl::StatusOr<std::vector<RowResult>> results = model_->Forward(rows);
-  if (!results.ok()) {
-    FailForward(results.status());
-  } else if (results->size() != rows.size()) {
-    FailForward(absl::InternalError("the forward's results are not one per row"));
-  } else {
+  const std::vector<RowGrant> grants = GrantRows();
+  const absl::Status drafted = Draft(grants);
+  const std::vector<Row> rows = PlanRows(grants);
+  if (rows.empty()) return false;
+  const absl::StatusOr<std::vector<RowResult>> results = drafted.ok() ? Forward(rows) : drafted;
+  if (results.ok()) {
     HandOver(*results, start);
+  } else {
+    FailForward(results.status());
   }
   DropEnded(running_);
   return true;
+}
+
+absl::StatusOr<std::vector<RowResult>> Engine::Forward(std::span<const Row> rows) {
+  PASS_ASSIGN_OR_RETURN(std::vector<RowResult> results, model_->Forward(rows));
+  if (results.size() != rows.size()) return absl::InternalError("the forward's results are not one per row");
+  return results;
 }
 
 void Engine::HandOver(std::span<const RowResult> results, absl::Time start) {
@@ -217,6 +249,9 @@ void Engine::HandOver(std::span<const RowResult> results, absl::Time start) {
     }
     report.emitted_tokens += sequence->num_emitted();
     if (sequence->ended()) continue;  // its keys and values are dropped anyway
+    if (sequence->release_before() > 0) {
+      model_->ReleaseDrafts(*sequence->model_id(), sequence->release_before());
+    }
     const absl::Status committed = model_->Commit(*sequence->model_id(), sequence->commit());
     if (committed.ok()) continue;
     observer_->OnModelError(sequence->request(), committed);

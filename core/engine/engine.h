@@ -40,6 +40,7 @@ using RequestHandle = uint64_t;  // never reused, never 0
 
 class AutoPolicy;
 class Sequence;
+struct RowGrant;
 
 class Engine {
  public:
@@ -76,9 +77,12 @@ class Engine {
   void Admit();
   bool AdmitNext();
   void ChooseMethods();
-  std::vector<Row> PlanRows();
+  std::vector<RowGrant> GrantRows() const;
+  absl::Status Draft(std::span<const RowGrant> grants);
+  std::vector<Row> PlanRows(std::span<const RowGrant> grants);
   ForwardReport Describe() const;
   bool RunForward();
+  absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows);
   void HandOver(std::span<const RowResult> results, absl::Time start);
   void FailForward(const absl::Status& status);
   void Report(Sequence& sequence, absl::Time now);

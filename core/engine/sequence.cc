@@ -32,10 +32,22 @@ Decoder& Sequence::decoder() const { return method_ == Method::kPass ? *pass_ : 
 void Sequence::Admit(SequenceId id, absl::Time now) {
   model_id_ = id;
   admitted_ = now;
+  text_.reserve(kv_tokens());
+  text_ = request_.prompt;
   frontier_ = {.sequence = id,
                .newest = request_.prompt.back(),
                .position = num_prompt_tokens() - 1,
-               .sampling = &request_.sampling};
+               .sampling = &request_.sampling,
+               .text = text_,
+               .tokens_left = request_.max_tokens};
+}
+
+void Sequence::MoveFrontier(const Absorbed& absorbed) {
+  text_.insert(text_.end(), absorbed.emitted.begin(), absorbed.emitted.end());
+  frontier_.newest = text_.back();
+  frontier_.position += static_cast<int32_t>(absorbed.commit.size());
+  frontier_.text = text_;
+  frontier_.tokens_left -= static_cast<int32_t>(absorbed.emitted.size());
 }
 
 void Sequence::CheckReader(absl::Time now) {
@@ -57,6 +69,14 @@ RowNeed Sequence::need() const {
           .decode_rows = method_ == Method::kPass ? lookahead() + 1 : 1,
           .left_out = left_out_};
 }
+
+int Sequence::Ask(std::vector<ProposalRequest>& requests) {
+  const std::vector<ProposalRequest> wanted = decoder().Ask(frontier_);
+  requests.insert(requests.end(), wanted.begin(), wanted.end());
+  return static_cast<int>(wanted.size());
+}
+
+void Sequence::Answer(std::span<const Proposal> proposals) { decoder().Answer(frontier_, proposals); }
 
 void Sequence::PlanRows(const RowGrant& grant, std::vector<Row>& rows) {
   const RowNeed needed = need();
@@ -96,6 +116,7 @@ void Sequence::PlanDecodeRows(std::vector<Row>& rows) {
 absl::Status Sequence::TakeResults(std::span<const RowResult> results) {
   commit_.clear();
   num_emitted_ = 0;
+  release_before_ = 0;
   results = results.subspan(first_row_, num_prefill_rows_ + num_decode_rows_);
   const auto broken =
       std::ranges::find_if(results, [](const RowResult& result) { return !result.status.ok(); });
@@ -108,8 +129,8 @@ absl::Status Sequence::TakeResults(std::span<const RowResult> results) {
   if (!decodes()) return absl::OkStatus();
   const Absorbed absorbed = decoder().Absorb(frontier_, results.subspan(num_prefill_rows_));
   for (int row : absorbed.commit) commit_.push_back(first_row_ + num_prefill_rows_ + row);
-  frontier_.position += static_cast<int32_t>(absorbed.commit.size());
-  frontier_.newest = absorbed.emitted.back();
+  release_before_ = absorbed.release_before;
+  MoveFrontier(absorbed);
   EmitTokens(absorbed);
   return absl::OkStatus();
 }

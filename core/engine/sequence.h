@@ -59,6 +59,10 @@ class Sequence {
   void SetMethod(Method method) { method_ = method; }
 
   RowNeed need() const;
+  // Drafts of a sequence that decodes in the next forward: appends what its decoder wants proposed, and hands
+  // it the answers to that. Returns how many requests it appended; 0: nothing more.
+  int Ask(std::vector<ProposalRequest>& requests);
+  void Answer(std::span<const Proposal> proposals);
   // Appends what was granted to `rows`, the forward of all sequences.
   void PlanRows(const RowGrant& grant, std::vector<Row>& rows);
 
@@ -74,6 +78,9 @@ class Sequence {
   // the sequence.
   absl::Status TakeResults(std::span<const RowResult> results);
   std::span<const int> commit() const { return commit_; }
+  DraftHandle release_before() const {
+    return release_before_;
+  }  // of the last results; 0: nothing to release
   int num_emitted() const { return num_emitted_; }
   // After the forward's time is known. `now`: its end.
   void AddForward(const ForwardReport& forward, absl::Time now);
@@ -98,6 +105,7 @@ class Sequence {
   int32_t num_prompt_tokens() const { return static_cast<int32_t>(request_.prompt.size()); }
   int lookahead() const;
   Decoder& decoder() const;
+  void MoveFrontier(const Absorbed& absorbed);
   void PlanPrefillRows(int count, std::vector<Row>& rows);
   void PlanDecodeRows(std::vector<Row>& rows);
   void EmitTokens(const Absorbed& absorbed);
@@ -112,6 +120,7 @@ class Sequence {
   Accounts accounts_;
 
   std::optional<SequenceId> model_id_;
+  std::vector<TokenId> text_;  // prompt and output
   Frontier frontier_;
   int32_t num_prefilled_ = 0;  // prompt tokens committed by prefill rows
   Method method_;              // of the next rows: kPlain or kPass
@@ -122,6 +131,7 @@ class Sequence {
   int num_decode_rows_ = 0;
   int num_lookahead_rows_ = 0;
   std::vector<int> commit_;
+  DraftHandle release_before_ = 0;
   int num_emitted_ = 0;
   bool validated_ = false;
 

@@ -9,7 +9,10 @@ namespace {
 
 void Forward(LanguageModel& model, std::span<DecodingStream* const> streams) {
   std::vector<Row> rows;
-  for (DecodingStream* stream : streams) stream->Plan(rows);
+  for (DecodingStream* stream : streams) {
+    stream->Draft();
+    stream->Plan(rows);
+  }
   const std::vector<RowResult> results = model.Forward(rows).value();
   for (DecodingStream* stream : streams) stream->Absorb(results);
 }
@@ -18,13 +21,15 @@ void Forward(LanguageModel& model, std::span<DecodingStream* const> streams) {
 
 DecodingStream::DecodingStream(LanguageModel& model, Decoder& decoder, const SamplingOptions& sampling,
                                std::span<const TokenId> prompt, int num_tokens)
-    : model_(model), decoder_(decoder), num_tokens_(num_tokens) {
+    : model_(model), decoder_(decoder), num_tokens_(num_tokens), text_(prompt.begin(), prompt.end()) {
   // Room for a broken decoder that commits more than it emits.
   const int room = 2 * (static_cast<int>(prompt.size()) + num_tokens);
   frontier_.sequence = model.Open(std::min(room, model.info().context_length)).value();
   frontier_.sampling = &sampling;
   frontier_.newest = prompt.back();
   frontier_.position = static_cast<int32_t>(prompt.size()) - 1;
+  frontier_.text = text_;
+  frontier_.tokens_left = num_tokens;
   if (frontier_.position == 0) return;
   std::vector<Row> rows;
   std::vector<int> commit;
@@ -33,6 +38,14 @@ DecodingStream::DecodingStream(LanguageModel& model, Decoder& decoder, const Sam
     commit.push_back(i);
   }
   PASS_CHECK(model.Forward(rows).ok() && model.Commit(frontier_.sequence, commit).ok());
+}
+
+void DecodingStream::Draft() {
+  while (true) {
+    const std::vector<ProposalRequest> requests = decoder_.Ask(frontier_);
+    if (requests.empty()) return;
+    decoder_.Answer(frontier_, model_.Propose(requests).value());
+  }
 }
 
 void DecodingStream::Plan(std::vector<Row>& rows) {
@@ -57,8 +70,12 @@ void DecodingStream::Absorb(std::span<const RowResult> results) {
   }
   for (int& row : absorbed.commit) row += first_row_;
   PASS_CHECK(model_.Commit(frontier_.sequence, absorbed.commit).ok());
+  if (absorbed.release_before > 0) model_.ReleaseDrafts(frontier_.sequence, absorbed.release_before);
+  text_.insert(text_.end(), absorbed.emitted.begin(), absorbed.emitted.end());
   frontier_.newest = absorbed.emitted.back();
   frontier_.position += static_cast<int32_t>(absorbed.commit.size());
+  frontier_.text = text_;
+  frontier_.tokens_left = static_cast<int32_t>(num_tokens_ - decoded_.tokens.size());
 }
 
 Decoded Decode(LanguageModel& model, Decoder& decoder, const SamplingOptions& sampling,

@@ -31,6 +31,8 @@ class DecodingStream {
   bool done() const { return decoded_.tokens.size() == num_tokens_; }
   const Decoded& decoded() const { return decoded_; }
 
+  // What the decoder wants proposed, until it wants no more.
+  void Draft();
   // Appends this stream's rows to those of a forward, and takes their results back.
   void Plan(std::vector<Row>& rows);
   void Absorb(std::span<const RowResult> results);
@@ -39,6 +41,7 @@ class DecodingStream {
   LanguageModel& model_;
   Decoder& decoder_;
   const size_t num_tokens_;
+  std::vector<TokenId> text_;
   Frontier frontier_;
   int first_row_ = 0;
   int num_rows_ = 0;
