@@ -17,6 +17,8 @@ namespace pass {
 struct ChatMessage {
   std::string role;     // "system", "user" or "assistant"
   std::string content;  // plain text: control tokens in it stay text
+
+  bool operator==(const ChatMessage&) const = default;
 };
 
 enum class ChatFormat : uint8_t { kNone, kChatMl, kLlama3 };
