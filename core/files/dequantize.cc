@@ -19,6 +19,12 @@ uint16_t LoadBits(const std::byte* at) {
   return bits;
 }
 
+int32_t LoadInteger(const std::byte* at) {
+  int32_t integer;
+  std::memcpy(&integer, at, sizeof(integer));
+  return integer;
+}
+
 float LoadHalf(const std::byte* at) { return HalfToFloat(LoadBits(at)); }
 
 // Nibbles of a block as floats, in element order, minus `zero`, times `d`, plus `m`.
@@ -51,6 +57,7 @@ void DecodeBlocks(TensorType type, std::span<const std::byte> data, std::span<fl
 BlockLayout LayoutOf(TensorType type) {
   switch (type) {
     case TensorType::kF32:
+    case TensorType::kI32:
       return {.elements = 1, .bytes = 4};
     case TensorType::kF16:
     case TensorType::kBF16:
@@ -106,6 +113,9 @@ void Dequantize(TensorType type, std::span<const std::byte> data, std::span<floa
       return;
     case TensorType::kBF16:
       for (size_t i = 0; i < out.size(); ++i) out[i] = BFloat16ToFloat(LoadBits(data.data() + 2 * i));
+      return;
+    case TensorType::kI32:
+      for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(LoadInteger(data.data() + 4 * i));
       return;
     case TensorType::kQ8_0:
       DecodeBlocks(type, data, out, DecodeQ8);

@@ -5,8 +5,8 @@
 //   Q8_0  34 bytes: d, 32 int8 q                x_i = d q_i
 //   Q4_0  18 bytes: d, 16 bytes of nibbles      x_i = d (q_i - 8)
 //   Q4_1  20 bytes: d, m, 16 bytes of nibbles   x_i = d q_i + m
-// where nibble i is the low half of byte i, nibble i + 16 the high half of byte i. F32, F16 and BF16 are
-// blocks of one.
+// where nibble i is the low half of byte i, nibble i + 16 the high half of byte i. F32, F16, BF16 and
+// I32 are blocks of one.
 #pragma once
 
 #include <cstddef>

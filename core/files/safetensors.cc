@@ -34,6 +34,7 @@ std::optional<TensorType> FromDtype(std::string_view dtype) {
   if (dtype == "F32") return TensorType::kF32;
   if (dtype == "F16") return TensorType::kF16;
   if (dtype == "BF16") return TensorType::kBF16;
+  if (dtype == "I32") return TensorType::kI32;
   return std::nullopt;
 }
 

@@ -1,7 +1,7 @@
 // A safetensors file: a JSON header and named tensors. https://github.com/huggingface/safetensors#format
 //
 // Everything is checked at Open: header length (at most 100 MB, as in the format's own reader), duplicate
-// keys, known dtypes (F32, F16, BF16), and offsets that cover the data exactly: no overflow, overlap, gap or
+// keys, known dtypes (F32, F16, BF16, I32), and offsets that cover the data exactly: no overflow, overlap, gap or
 // trailing bytes. Errors are one line that names the file, the tensor, and the cure; INVALID_ARGUMENT, or
 // MappedFile's. Immutable after creation and thread-safe.
 #pragma once
@@ -44,8 +44,8 @@ class SafetensorsFile {
   std::vector<TensorView> tensors_;
 };
 
-// Writes a file that SafetensorsFile::Open accepts: the tensors in the given order, each of type F32, F16 or
-// BF16. The file appears whole or not at all (written beside its place, then renamed).
+// Writes a file that SafetensorsFile::Open accepts: the tensors in the given order, each of type F32, F16,
+// BF16 or I32. The file appears whole or not at all (written beside its place, then renamed).
 absl::Status WriteSafetensors(const std::string& path,
                               const std::map<std::string, std::string, std::less<>>& metadata,
                               std::span<const TensorView> tensors);

@@ -10,6 +10,8 @@ std::string_view TensorTypeName(TensorType type) {
       return "F16";
     case TensorType::kBF16:
       return "BF16";
+    case TensorType::kI32:
+      return "I32";
     case TensorType::kQ8_0:
       return "Q8_0";
     case TensorType::kQ4_0:

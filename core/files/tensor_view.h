@@ -10,7 +10,7 @@
 
 namespace pass {
 
-enum class TensorType : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1 };
+enum class TensorType : uint8_t { kF32, kF16, kBF16, kI32, kQ8_0, kQ4_0, kQ4_1 };
 
 std::string_view TensorTypeName(TensorType type);
 

@@ -61,6 +61,11 @@ absl::Status CheckpointTensors::Bind(const std::string& path, const LlamaConfig&
                        ShapeText(stored.view.shape), ", the model's configuration asks for ",
                        ShapeText(wanted.shape), "; use the configuration of this model"));
     }
+    if (stored.view.type == TensorType::kI32) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(stored.path, ": tensor ", Printable(stored_name),
+                       " holds integers; save the model as one of F32, F16, BF16"));
+    }
     used.insert(entry->first);
     bound_[wanted.name] = {.stored = &stored, .interleaved_heads = is_gguf ? wanted.rotary_heads : 0};
   }

@@ -1,27 +1,22 @@
 #include "core/model/lookahead_file.h"
 
-#include <algorithm>
-#include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
-#include <span>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
-#include "core/files/dequantize.h"
 #include "core/files/printable.h"
 #include "core/files/safetensors.h"
+#include "core/model/lookahead_tensors.h"
 
 namespace pass {
 namespace {
 
 constexpr const char kFormat[] = "pass-lookahead";
 constexpr const char kVersion[] = "1";
-constexpr const char kEmbeddings[] = "lookahead.embeddings";
 constexpr int64_t kMaxLookahead = 64;  // far more than pays
 
 using Metadata = std::map<std::string, std::string, std::less<>>;
@@ -108,40 +103,6 @@ absl::Status CheckFits(const std::string& path, const LookaheadFacts& facts, con
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<float>> ReadEmbeddings(const SafetensorsFile& file, const LookaheadFacts& facts) {
-  const TensorView* embeddings = nullptr;
-  for (const TensorView& tensor : file.tensors()) {
-    if (tensor.name != kEmbeddings) {
-      return Error(file.path(),
-                   absl::StrCat("tensor ", Printable(tensor.name),
-                                " is unknown to this program; use a program of the file's version"));
-    }
-    embeddings = &tensor;
-  }
-  if (embeddings == nullptr) {
-    return Error(file.path(), absl::StrCat("tensor '", kEmbeddings, "' is missing; name a look-ahead file"));
-  }
-  if (embeddings->type != TensorType::kF32) {
-    return Error(file.path(), absl::StrCat("tensor '", kEmbeddings, "' is of dtype ",
-                                           std::string(TensorTypeName(embeddings->type)),
-                                           ", not F32; write the file again"));
-  }
-  if (embeddings->shape != std::vector<int64_t>{facts.num_lookahead, facts.width}) {
-    return Error(file.path(),
-                 absl::StrCat("tensor '", kEmbeddings, "' has shape [",
-                              absl::StrJoin(embeddings->shape, ", "), "], its metadata says [",
-                              facts.num_lookahead, ", ", facts.width, "]; write the file again"));
-  }
-  std::vector<float> values(static_cast<size_t>(facts.num_lookahead * facts.width));
-  Dequantize(embeddings->type, embeddings->data, values);
-  if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
-    return Error(file.path(),
-                 absl::StrCat("tensor '", kEmbeddings,
-                              "' holds infinite values or NaNs; learn or download the tokens again"));
-  }
-  return values;
-}
-
 }  // namespace
 
 LookaheadFacts FactsOf(const LlamaConfig& config) {
@@ -161,7 +122,7 @@ absl::StatusOr<LoadedLookahead> ReadLookaheadFile(const std::string& path, const
   LookaheadFacts& facts = loaded.tokens.facts;
   PASS_ASSIGN_OR_RETURN(facts, ReadFacts(*file));
   PASS_RETURN_IF_ERROR(CheckFits(path, facts, config));
-  PASS_ASSIGN_OR_RETURN(loaded.tokens.embeddings, ReadEmbeddings(*file, facts));
+  PASS_RETURN_IF_ERROR(ReadLookaheadTensors(*file, config, loaded.tokens));
   if (facts.base_fingerprint != fingerprint) {
     loaded.warning =
         absl::StrCat(path, ": learned on other weights (", Printable(facts.base_model), ", fingerprint ",
@@ -177,11 +138,7 @@ absl::Status WriteLookaheadFile(const std::string& path, const LookaheadTokens& 
   for (const NumberField& field : kShapeFields) metadata[field.key] = absl::StrCat(facts.*field.member);
   metadata[kLookaheadField.key] = absl::StrCat(facts.num_lookahead);
   for (const TextField& field : kTextFields) metadata[field.key] = facts.*field.member;
-  const TensorView view{.name = kEmbeddings,
-                        .type = TensorType::kF32,
-                        .shape = {facts.num_lookahead, facts.width},
-                        .data = std::as_bytes(std::span(tokens.embeddings))};
-  return WriteSafetensors(path, metadata, std::span(&view, 1));
+  return WriteLookaheadTensors(path, metadata, tokens);
 }
 
 }  // namespace pass

@@ -9,7 +9,7 @@
 //   head.w2                     BF16 [d, H]     the predicted one; logits are those of u'; both or none
 //   head.frequent_tokens        I32 [F]         ascending; scored by recurrent steps beside the row's shortlist; with a head
 //
-// Invariant of what is read: all values are finite and the shapes are the model's.
+// Invariant of what is read: all values are finite, the shapes are the model's, ids are in the vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -55,8 +55,8 @@ struct LayerAdapter {
 };
 
 struct LookaheadHead {
-  Bf16Matrix w1;                          // [H, 2 d]
-  Bf16Matrix w2;                          // [d, H]
+  Bf16Matrix w1;                         // [H, 2 d]
+  Bf16Matrix w2;                         // [d, H]
   std::vector<int32_t> frequent_tokens;  // [F]
 };
 
@@ -80,7 +80,7 @@ LookaheadFacts FactsOf(const LlamaConfig& config);
 absl::StatusOr<LoadedLookahead> ReadLookaheadFile(const std::string& path, const LlamaConfig& config,
                                                   std::string_view fingerprint);
 
-// INVALID_ARGUMENT: the embeddings do not fit the facts, or the file cannot be written.
+// INVALID_ARGUMENT: values do not fill their matrices or the facts, or the file cannot be written.
 absl::Status WriteLookaheadFile(const std::string& path, const LookaheadTokens& tokens);
 
 }  // namespace pass

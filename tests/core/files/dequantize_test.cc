@@ -49,6 +49,8 @@ TEST(Dequantize, DecodesFloatFormatsElementByElement) {
   EXPECT_THAT(Decode(TensorType::kF32, Encoded(1.5f) + Encoded(-2.0f), 2), ElementsAre(1.5f, -2.0f));
   EXPECT_THAT(Decode(TensorType::kF16, Encoded<uint16_t>(0x3c00) + Encoded<uint16_t>(0xc500), 2),
               ElementsAre(1.0f, -5.0f));
+  EXPECT_THAT(Decode(TensorType::kI32, Encoded<int32_t>(-3) + Encoded<int32_t>(49151), 2),
+              testing::ElementsAre(-3.0f, 49151.0f));
   EXPECT_THAT(Decode(TensorType::kBF16, Encoded<uint16_t>(0x3f80) + Encoded<uint16_t>(0xc0a0), 2),
               ElementsAre(1.0f, -5.0f));
 }

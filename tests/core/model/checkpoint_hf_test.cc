@@ -132,6 +132,16 @@ TEST(HuggingFaceCheckpoint, IgnoresATiedHeadThatIsStoredTwiceAndOldRotaryBuffers
   EXPECT_TRUE(OpenCheckpoint(folder.path()).ok()) << OpenCheckpoint(folder.path()).status();
 }
 
+TEST(HuggingFaceCheckpoint, RefusesAWeightOfIntegers) {
+  const TemporaryFolder folder;
+  folder.Write("config.json", TinyConfig(/*tied=*/false).dump());
+  const TinyWeights weights = MakeTinyWeights(/*tied=*/false);
+  std::vector<TensorView> views = Views(weights);
+  views.front().type = TensorType::kI32;
+  ASSERT_TRUE(WriteSafetensors(folder.Path("model.safetensors"), {}, views).ok());
+  ExpectInvalid(OpenCheckpoint(folder.path()).status(), {"'" + views.front().name + "' holds integers"});
+}
+
 TEST(HuggingFaceCheckpoint, NamesATensorThatIsMissingSurplusOrOfAnotherShape) {
   const auto open = [](const std::function<void(TinyWeights&)>& change) {
     const TemporaryFolder folder;

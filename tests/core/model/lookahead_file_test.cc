@@ -42,6 +42,27 @@ LookaheadTokens Tokens() {
   return tokens;
 }
 
+Bf16Matrix Matrix(int64_t rows, int64_t columns, uint16_t first) {
+  Bf16Matrix matrix{.rows = rows, .columns = columns, .values = {}};
+  for (int64_t i = 0; i < rows * columns; ++i) matrix.values.push_back(static_cast<uint16_t>(first + i));
+  return matrix;
+}
+
+// An adapter of rank 2, of 1 in gate_up, and a head of 5.
+LookaheadTokens TokensWithAdapterAndHead() {
+  LookaheadTokens tokens = Tokens();
+  for (uint16_t layer = 0; layer < 2; ++layer) {
+    const auto first = static_cast<uint16_t>(0x3c00 + 0x100 * layer);
+    tokens.adapter.push_back({.qkv = {Matrix(2, 3, first), Matrix(12, 2, first)},
+                              .attention_out = {Matrix(2, 8, first), Matrix(3, 2, first)},
+                              .gate_up = {Matrix(1, 3, first), Matrix(8, 1, first)},
+                              .down = {Matrix(2, 4, first), Matrix(3, 2, first)}});
+  }
+  tokens.head =
+      LookaheadHead{.w1 = Matrix(5, 6, 0x3d00), .w2 = Matrix(3, 5, 0xbd00), .frequent_tokens = {0, 3, 7}};
+  return tokens;
+}
+
 // A file with this metadata and one tensor, whatever they say.
 class LookaheadFile : public testing::Test {
  protected:
@@ -76,6 +97,119 @@ TEST_F(LookaheadFile, ReadsBackWhatWasWritten) {
   EXPECT_EQ(loaded->tokens.facts.base_model, "Tiny Llama");
   EXPECT_EQ(loaded->tokens.facts.recipe, "by hand");
   EXPECT_EQ(loaded->tokens.facts.base_fingerprint, kFingerprint);
+}
+
+bool Same(const Bf16Matrix& a, const Bf16Matrix& b) {
+  return a.rows == b.rows && a.columns == b.columns && a.values == b.values;
+}
+
+TEST_F(LookaheadFile, ReadsBackAdapterAndHead) {
+  const LookaheadTokens written = TokensWithAdapterAndHead();
+  ASSERT_TRUE(WriteLookaheadFile(path_, written).ok());
+  const auto loaded = ReadLookaheadFile(path_, Config(), kFingerprint);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  ASSERT_EQ(loaded->tokens.adapter.size(), 2u);
+  for (size_t layer = 0; layer < 2; ++layer) {
+    for (const auto member :
+         {&LayerAdapter::qkv, &LayerAdapter::attention_out, &LayerAdapter::gate_up, &LayerAdapter::down}) {
+      EXPECT_TRUE(Same((loaded->tokens.adapter[layer].*member).a, (written.adapter[layer].*member).a));
+      EXPECT_TRUE(Same((loaded->tokens.adapter[layer].*member).b, (written.adapter[layer].*member).b));
+    }
+  }
+  ASSERT_TRUE(loaded->tokens.head.has_value());
+  EXPECT_TRUE(Same(loaded->tokens.head->w1, written.head->w1));
+  EXPECT_TRUE(Same(loaded->tokens.head->w2, written.head->w2));
+  EXPECT_EQ(loaded->tokens.head->frequent_tokens, written.head->frequent_tokens);
+}
+
+TEST_F(LookaheadFile, HoldsAnAdapterOrAHeadAlone) {
+  LookaheadTokens tokens = TokensWithAdapterAndHead();
+  tokens.head.reset();
+  ASSERT_TRUE(WriteLookaheadFile(path_, tokens).ok());
+  auto loaded = ReadLookaheadFile(path_, Config(), kFingerprint);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->tokens.adapter.size(), 2u);
+  EXPECT_FALSE(loaded->tokens.head.has_value());
+
+  tokens = TokensWithAdapterAndHead();
+  tokens.adapter.clear();
+  ASSERT_TRUE(WriteLookaheadFile(path_, tokens).ok());
+  loaded = ReadLookaheadFile(path_, Config(), kFingerprint);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_TRUE(loaded->tokens.adapter.empty());
+  EXPECT_TRUE(loaded->tokens.head.has_value());
+}
+
+TEST_F(LookaheadFile, RefusesAnAdapterOrAHeadThatIsNotWhole) {
+  ASSERT_TRUE(WriteLookaheadFile(path_, TokensWithAdapterAndHead()).ok());
+  const auto whole = SafetensorsFile::Open(path_);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  const std::span<const TensorView> tensors = (*whole)->tensors();
+  ASSERT_EQ(tensors.size(), 1u + 2 * 4 * 2 + 3);
+  const std::string other = folder_.Path("other.safetensors");
+  for (const TensorView& left_out : tensors) {
+    std::vector<TensorView> views;
+    for (const TensorView& tensor : tensors) {
+      if (tensor.name != left_out.name) views.push_back(tensor);
+    }
+    ASSERT_TRUE(WriteSafetensors(other, metadata_, views).ok());
+    ExpectInvalid(ReadLookaheadFile(other, Config(), kFingerprint).status(),
+                  {"other.safetensors", "'" + left_out.name + "' is missing"});
+  }
+}
+
+TEST_F(LookaheadFile, RefusesAnAdapterOrAHeadThatDoesNotFit) {
+  const std::vector<std::pair<std::string, std::function<void(LookaheadTokens&)>>> changes = {
+      {"'adapter.1.down.a' has shape [2, 3], the model asks for [any, 4]",
+       [](LookaheadTokens& t) { t.adapter[1].down.a = Matrix(2, 3, 0); }},
+      {"'adapter.0.qkv.b' has shape [12, 1], the model asks for [12, 2]",
+       [](LookaheadTokens& t) { t.adapter[0].qkv.b = Matrix(12, 1, 0); }},
+      {"'adapter.0.gate_up.a' has shape [0, 3], the model asks for [any, 3]",
+       [](LookaheadTokens& t) {
+         t.adapter[0].gate_up = {Matrix(0, 3, 0), Matrix(8, 0, 0)};
+       }},
+      {"'adapter.2.attention_out.a' is unknown",
+       [](LookaheadTokens& t) { t.adapter.push_back(t.adapter[0]); }},
+      {"'adapter.1.attention_out.b' holds infinite values or NaNs",
+       [](LookaheadTokens& t) { t.adapter[1].attention_out.b.values[3] = 0xff80; }},
+      {"'head.w1' has shape [5, 3], the model asks for [any, 6]",
+       [](LookaheadTokens& t) { t.head->w1 = Matrix(5, 3, 0); }},
+      {"'head.w2' has shape [3, 6], the model asks for [3, 5]",
+       [](LookaheadTokens& t) { t.head->w2 = Matrix(3, 6, 0); }},
+      {"'head.w2' holds infinite values or NaNs", [](LookaheadTokens& t) { t.head->w2.values[0] = 0x7fc0; }},
+      {"'head.frequent_tokens' has shape [0]", [](LookaheadTokens& t) { t.head->frequent_tokens.clear(); }},
+      {"'head.frequent_tokens' is not ascending within the vocabulary of 8",
+       [](LookaheadTokens& t) {
+         t.head->frequent_tokens = {3, 3};
+       }},
+      {"'head.frequent_tokens' is not ascending",
+       [](LookaheadTokens& t) {
+         t.head->frequent_tokens = {-1, 3};
+       }},
+      {"'head.frequent_tokens' is not ascending", [](LookaheadTokens& t) {
+         t.head->frequent_tokens = {3, 8};
+       }}};
+  for (const auto& [words, change] : changes) {
+    LookaheadTokens tokens = TokensWithAdapterAndHead();
+    change(tokens);
+    ASSERT_TRUE(WriteLookaheadFile(path_, tokens).ok()) << words;
+    ExpectInvalid(ReadLookaheadFile(path_, Config(), kFingerprint).status(),
+                  {"tiny.lookahead.safetensors", words});
+  }
+}
+
+TEST_F(LookaheadFile, RefusesTokenIdsThatAreNoIntegers) {
+  ASSERT_TRUE(WriteLookaheadFile(path_, TokensWithAdapterAndHead()).ok());
+  const auto whole = SafetensorsFile::Open(path_);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  std::vector<TensorView> views((*whole)->tensors().begin(), (*whole)->tensors().end());
+  for (TensorView& view : views) {
+    if (view.name == "head.frequent_tokens") view.type = TensorType::kF32;
+  }
+  const std::string other = folder_.Path("other.safetensors");
+  ASSERT_TRUE(WriteSafetensors(other, metadata_, views).ok());
+  ExpectInvalid(ReadLookaheadFile(other, Config(), kFingerprint).status(),
+                {"'head.frequent_tokens' is of dtype F32, not I32"});
 }
 
 TEST_F(LookaheadFile, WarnsOfOtherWeightsButLoads) {
@@ -156,10 +290,13 @@ TEST_F(LookaheadFile, RefusesValuesThatAreNotFinite) {
   ExpectInvalid(Read(), {"infinite values or NaNs"});
 }
 
-TEST_F(LookaheadFile, IsNotWrittenWhenTheEmbeddingsDoNotFitTheFacts) {
+TEST_F(LookaheadFile, IsNotWrittenWhenValuesDoNotFitTheFactsOrTheirMatrix) {
   LookaheadTokens tokens = Tokens();
   tokens.embeddings.pop_back();
   ExpectInvalid(WriteLookaheadFile(path_, tokens), {"'lookahead.embeddings' cannot be written"});
+  tokens = TokensWithAdapterAndHead();
+  tokens.adapter[1].down.b.rows = 4;
+  ExpectInvalid(WriteLookaheadFile(path_, tokens), {"'adapter.1.down.b' cannot be written"});
 }
 
 }  // namespace
