@@ -1,6 +1,7 @@
 #include "core/decode/pass.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/base/check.h"
 #include "core/sampling/draw.h"
@@ -8,8 +9,8 @@
 
 namespace pass {
 
-PassDecoder::PassDecoder(int lookahead, int32_t context_length, const AcceptanceRule& rule)
-    : lookahead_(lookahead), context_length_(context_length), rule_(rule) {
+PassDecoder::PassDecoder(int lookahead, const ModelInfo& model, const AcceptanceRule& rule)
+    : lookahead_(lookahead), context_length_(model.context_length), has_head_(model.has_head), rule_(rule) {
   PASS_CHECK(lookahead >= 0);
 }
 
@@ -36,25 +37,34 @@ std::vector<Row> PassDecoder::PlanDraft(const Frontier& frontier) const {
                     .position = frontier.position + k,
                     .parent = k - 1,
                     .sampling = frontier.sampling,
-                    .output = RowOutput::kDistribution});
+                    .output = has_head_ ? RowOutput::kShortlist : RowOutput::kDistribution});
   }
   return rows;
 }
 
 Absorbed PassDecoder::AbsorbDraft(const Frontier& frontier, std::span<const RowResult> results) {
-  const Noise noise(frontier.sampling->seed, frontier.sampling->choice);
-  base_ = frontier.position;
-  drafts_.clear();
-  q_.clear();
-  // Draft k ~ q_k, for k = 1 .. L.
-  for (size_t k = 1; k < results.size(); ++k) {
-    const int32_t position = base_ + 1 + static_cast<int32_t>(k);
-    q_.push_back(results[k].distribution);
-    drafts_.push_back(Draw(q_.back(), noise, position, base_, Purpose::kDraft));
+  chain_.Begin(/*base=*/frontier.position);
+  // Draft k ~ q_k, for k = 1 .. L. A head needs draft k-1 first: Ask and Answer draw them then.
+  for (const RowResult& lookahead_row : results.subspan(1)) {
+    if (has_head_) {
+      chain_.DrawFrom(lookahead_row.drafts);
+    } else {
+      chain_.Draw(lookahead_row.distribution, *frontier.sampling);
+    }
   }
   phase_ = Phase::kValidate;
   // x_{n+1} ~ p(. | x_0 .. x_n): the draft forward's own token. Look-ahead rows are dropped.
   return {.emitted = {results[0].token}, .commit = {0}};
+}
+
+std::vector<ProposalRequest> PassDecoder::Ask(const Frontier& frontier) {
+  if (phase_ == Phase::kDraft) return {};
+  return chain_.Ask(frontier);
+}
+
+void PassDecoder::Answer(const Frontier& frontier, std::span<const Proposal> proposals) {
+  PASS_CHECK(proposals.size() == 1);
+  chain_.Answer(proposals[0], *frontier.sampling);
 }
 
 // Validation forward: x_{n+1} and the drafts.
@@ -64,12 +74,11 @@ std::vector<Row> PassDecoder::PlanValidation(const Frontier& frontier) const {
                             .position = frontier.position,
                             .sampling = frontier.sampling,
                             .output = RowOutput::kDistribution}};
-  for (TokenId draft : drafts_) {
-    const int parent = static_cast<int>(rows.size()) - 1;
+  for (int i = 0; i < chain_.size(); ++i) {
     rows.push_back({.sequence = frontier.sequence,
-                    .token = draft,
-                    .position = frontier.position + parent + 1,
-                    .parent = parent,
+                    .token = chain_.token(i),
+                    .position = frontier.position + 1 + i,
+                    .parent = i,
                     .sampling = frontier.sampling,
                     .output = RowOutput::kDistribution});
   }
@@ -77,18 +86,20 @@ std::vector<Row> PassDecoder::PlanValidation(const Frontier& frontier) const {
 }
 
 Absorbed PassDecoder::AbsorbValidation(const Frontier& frontier, std::span<const RowResult> results) {
-  PASS_CHECK(results.size() == drafts_.size() + 1);
+  PASS_CHECK(std::ssize(results) == chain_.size() + 1);
   const Noise noise(frontier.sampling->seed, frontier.sampling->choice);
   Absorbed absorbed{.emitted = {}, .commit = {0}, .validation_step = true};
-  absorbed.drafted = static_cast<int>(drafts_.size());
+  absorbed.drafted = chain_.size();
   absorbed.drafted_positions = absorbed.drafted;
+  absorbed.release_before = chain_.end_of_handles();
 
   // Row i holds p for index position + 1 + i, the index of draft i.
   int i = 0;
   for (; i < absorbed.drafted; ++i) {
-    const TokenId draft = drafts_[i];
-    const double u = noise.Uniform(frontier.position + 1 + i, base_, Purpose::kAccept);
-    if (!rule_.accept(u, results[i].distribution.ProbabilityOf(draft), q_[i].ProbabilityOf(draft))) break;
+    const TokenId draft = chain_.token(i);
+    const double u = noise.Uniform(frontier.position + 1 + i, chain_.base(), Purpose::kAccept);
+    const float p = results[i].distribution.ProbabilityOf(draft);
+    if (!rule_.accept(u, p, chain_.q(i).ProbabilityOf(draft))) break;
     absorbed.emitted.push_back(draft);
     absorbed.commit.push_back(i + 1);
   }
@@ -97,8 +108,8 @@ Absorbed PassDecoder::AbsorbValidation(const Frontier& frontier, std::span<const
   // After the first rejection: x ~ norm(max(0, p - q)). After none: one more token, x ~ p.
   const Distribution& p = results[i].distribution;
   const bool rejected = i < absorbed.drafted;
-  absorbed.emitted.push_back(Draw(rejected ? rule_.residual(p, q_[i]) : p, noise, frontier.position + 1 + i,
-                                  /*base=*/0, Purpose::kTarget));
+  const Distribution& last = rejected ? rule_.residual(p, chain_.q(i)) : p;
+  absorbed.emitted.push_back(Draw(last, noise, frontier.position + 1 + i, /*base=*/0, Purpose::kTarget));
   phase_ = Phase::kDraft;
   return absorbed;
 }

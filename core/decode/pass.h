@@ -2,14 +2,17 @@
 //
 // A round is two forwards. With the newest token x_n at index n:
 //   draft       rows x_n, [LA]_1 .. [LA]_L: the ordinary row gives the token n+1, which is the model's own
-//   and needs no
-//               validation; the row of [LA]_k gives q_k, from which the draft of index n+1+k is drawn.
+//               and needs no validation; the row of [LA]_k gives q_k, from which the draft of index n+1+k is
+//               drawn.
 //   validation  rows x_{n+1} and the L drafts: each draft is kept or not by the acceptance rule; the first
-//   one that is
-//               not is replaced by a draw from the residual, and if all are kept one more token is drawn (the
-//               bonus).
+//               one that is not is replaced by a draw from the residual, and if all are kept one more token
+//               is drawn (the bonus).
 // A round emits 2 to L + 2 tokens, distributed exactly as those of plain decoding, and the same ones when
 // greedy.
+//
+// Without a head this is the paper to the letter, and q_k lives on the whole vocabulary. With a head q_k
+// depends on draft k-1 and lives on a shortlist: the drafts are drawn between the two forwards
+// (core/decode/draft_chain.h), and nothing else changes.
 //
 // Noise (core/sampling/noise.h): the first token, the residual and the bonus use kTarget, so that with L = 0
 // the output is that of plain decoding; drafts use kDraft and acceptance tests kAccept, both with base n.
@@ -21,15 +24,18 @@
 
 #include "core/decode/accept.h"
 #include "core/decode/decoder.h"
+#include "core/decode/draft_chain.h"
 
 namespace pass {
 
 class PassDecoder final : public Decoder {
  public:
-  // `lookahead`: L, at most the model's. `context_length`: rounds near the context's end have fewer drafts,
-  // so that no row and no draft stands past it.
-  PassDecoder(int lookahead, int32_t context_length, const AcceptanceRule& rule = {});
+  // `lookahead`: L, at most the model's. Rounds near the context's end have fewer drafts, so that no row and
+  // no draft stands past it.
+  PassDecoder(int lookahead, const ModelInfo& model, const AcceptanceRule& rule = {});
 
+  std::vector<ProposalRequest> Ask(const Frontier& frontier) override;
+  void Answer(const Frontier& frontier, std::span<const Proposal> proposals) override;
   std::vector<Row> Plan(const Frontier& frontier) override;
   Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) override;
   bool AtBoundary() const override { return phase_ == Phase::kDraft; }
@@ -44,13 +50,11 @@ class PassDecoder final : public Decoder {
 
   const int lookahead_;
   const int32_t context_length_;
+  const bool has_head_;
   const AcceptanceRule rule_;
 
   Phase phase_ = Phase::kDraft;
-  // Of the round, from its draft forward on.
-  int32_t base_ = 0;             // n, the index of the newest token when the round began
-  std::vector<TokenId> drafts_;  // at most L
-  std::vector<Distribution> q_;  // exactly what each of them was drawn from
+  DraftChain chain_;  // of the round, from its draft forward on
 };
 
 }  // namespace pass

@@ -19,7 +19,7 @@ Sequence::Sequence(RequestHandle handle, GenerationRequest request, std::shared_
       last_report_(request_.received) {
   plain_ = std::make_unique<PlainDecoder>();
   if (request_.method == Method::kPass || MayChooseMethod()) {
-    pass_ = std::make_unique<PassDecoder>(lookahead(), context.model->context_length);
+    pass_ = std::make_unique<PassDecoder>(lookahead(), *context.model);
   }
 }
 

@@ -1,9 +1,11 @@
 #include "tests/core/decode/broken_pass.h"
 
-#include <cmath>
+#include <limits>
+#include <utility>
 
 #include "core/decode/accept.h"
 #include "core/sampling/draw.h"
+#include "core/sampling/filters.h"
 #include "core/sampling/noise.h"
 
 namespace pass {
@@ -33,7 +35,7 @@ std::vector<Row> BrokenPass::Plan(const Frontier& frontier) {
                     .position = frontier.position + 1 + i,
                     .parent = i,
                     .sampling = frontier.sampling,
-                    .output = RowOutput::kDistribution});
+                    .output = drafting_ && has_head_ ? RowOutput::kShortlist : RowOutput::kDistribution});
   }
   return rows;
 }
@@ -49,6 +51,11 @@ Absorbed BrokenPass::AbsorbDraft(const Frontier& frontier, std::span<const RowRe
   base_ = frontier.position;
   drafts_.clear();
   q_.clear();
+  handles_.clear();
+  if (has_head_) {
+    for (const RowResult& row : results.subspan(1)) handles_.push_back(row.drafts);
+    return {.emitted = {results[0].token}, .commit = {0}};
+  }
   for (int k = 1; k <= lookahead_; ++k) {
     const Distribution& q = results[k].distribution;
     int32_t position = base_ + 1 + k;
@@ -68,9 +75,38 @@ Absorbed BrokenPass::AbsorbDraft(const Frontier& frontier, std::span<const RowRe
   return {.emitted = {results[0].token}, .commit = {0}};
 }
 
+// The drawn draft's own request, and one behind another token.
+std::vector<ProposalRequest> BrokenPass::Ask(const Frontier& frontier) {
+  const size_t drawn = drafts_.size();
+  if (drawn >= handles_.size()) return {};
+  const TokenId previous = drawn == 0 ? frontier.newest : drafts_.back();
+  const auto other = static_cast<TokenId>((previous + 1) % vocab_size_);
+  return {{.sequence = frontier.sequence, .handle = handles_[drawn], .previous = previous},
+          {.sequence = frontier.sequence, .handle = handles_[drawn], .previous = other}};
+}
+
+void BrokenPass::Answer(const Frontier& frontier, std::span<const Proposal> proposals) {
+  const Noise noise(frontier.sampling->seed, frontier.sampling->choice);
+  const auto filter = [](const Proposal& proposal, const SamplingOptions& options) {
+    return Filter(proposal.ids, proposal.log_probabilities, options).value();
+  };
+  Distribution q = filter(proposals[0], *frontier.sampling);
+  const int32_t position = base_ + 2 + static_cast<int32_t>(drafts_.size());
+  drafts_.push_back(Draw(q, noise, position, base_, Purpose::kDraft));
+  if (mistake_ == Mistake::kQNotNormalisedOverTheShortlist) {
+    for (float& probability : q.probabilities) probability *= 0.7f;  // the rest is with the other tokens
+  }
+  if (mistake_ == Mistake::kQBehindAnotherToken) q = filter(proposals[1], *frontier.sampling);
+  if (mistake_ == Mistake::kQBeforeTheFilters) {
+    q = filter(proposals[0], {.temperature = frontier.sampling->temperature});
+  }
+  q_.push_back(std::move(q));
+}
+
 Absorbed BrokenPass::AbsorbValidation(const Frontier& frontier, std::span<const RowResult> results) {
   const Noise noise(frontier.sampling->seed, frontier.sampling->choice);
   Absorbed absorbed{.emitted = {}, .commit = {0}, .validation_step = true, .drafted = lookahead_};
+  if (has_head_) absorbed.release_before = std::numeric_limits<DraftHandle>::max();
   int i = 0;
   for (; i < lookahead_; ++i) {
     const int32_t position = frontier.position + 1 + i;

@@ -2,8 +2,8 @@
 // notice it. Mistakes that another acceptance rule can express are in pass_distribution_test.cc, on the
 // product's own decoder.
 //
-// Leaving only the base out of the keys is not among them: drafts behind a rejected one are never looked at, so
-// their noise is still fresh when their index is decided anew. Noise that every round uses again is not.
+// Leaving only the base out of the keys is not among them: drafts behind a rejected one are never looked at,
+// so their noise is still fresh when their index is decided anew. Noise that every round uses again is not.
 #pragma once
 
 #include <cstdint>
@@ -24,14 +24,21 @@ enum class Mistake : uint8_t {
   kDraftAndResidualShareNoise,      // drafts are drawn with the target's noise
   kDraftNoiseIsReusedByEveryRound,  // its key is the draft's number: after a rejection the same noise drafts
                                     // again
-  kRatioAtAnotherTemperature,  // the q of the ratio and the residual is not the one that the draft was drawn
-                               // from
+  // The q of the ratio and the residual is not the one that the draft was drawn from:
+  kRatioAtAnotherTemperature,
+  // the same with a head,
+  kQNotNormalisedOverTheShortlist,  // but has the head's weights over the whole vocabulary
+  kQBehindAnotherToken,             // but the head's behind another token than the one before the draft
+  kQBeforeTheFilters,               // but what it was before top_k, top_p and min_p
 };
 
 class BrokenPass final : public Decoder {
  public:
-  BrokenPass(int lookahead, Mistake mistake) : lookahead_(lookahead), mistake_(mistake) {}
+  BrokenPass(int lookahead, const ModelInfo& model, Mistake mistake)
+      : lookahead_(lookahead), vocab_size_(model.vocab_size), has_head_(model.has_head), mistake_(mistake) {}
 
+  std::vector<ProposalRequest> Ask(const Frontier& frontier) override;
+  void Answer(const Frontier& frontier, std::span<const Proposal> proposals) override;
   std::vector<Row> Plan(const Frontier& frontier) override;
   Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) override;
   bool AtBoundary() const override { return drafting_; }
@@ -41,9 +48,12 @@ class BrokenPass final : public Decoder {
   Absorbed AbsorbValidation(const Frontier& frontier, std::span<const RowResult> results);
 
   const int lookahead_;
+  const int64_t vocab_size_;
+  const bool has_head_;
   const Mistake mistake_;
   bool drafting_ = true;
   int32_t base_ = 0;
+  std::vector<DraftHandle> handles_;
   std::vector<TokenId> drafts_;
   std::vector<Distribution> q_;
 };

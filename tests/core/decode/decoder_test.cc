@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
 #include <memory>
 #include <random>
 #include <vector>
@@ -20,6 +22,13 @@ using ::testing::ElementsAre;
 
 constexpr int32_t kContextLength = 64;
 const SamplingOptions kGreedy{.temperature = 0};
+
+ModelInfo Info(int32_t context_length = kContextLength, bool has_head = false) {
+  ModelInfo info;
+  info.context_length = context_length;
+  info.has_head = has_head;
+  return info;
+}
 
 RowResult TokenResult(TokenId token) {
   RowResult result;
@@ -58,7 +67,7 @@ TEST(PlainDecoder, PlansOneRowAndIsAValidationStepEachTime) {
 }
 
 TEST(PassDecoder, DraftsWithLookAheadRowsAndThenValidates) {
-  PassDecoder decoder(/*lookahead=*/3, kContextLength);
+  PassDecoder decoder(/*lookahead=*/3, Info());
   Frontier frontier{.sequence = 1, .newest = 9, .position = 5, .sampling = &kGreedy};
   EXPECT_TRUE(decoder.AtBoundary());
   std::vector<Row> rows = decoder.Plan(frontier);
@@ -98,7 +107,7 @@ TEST(PassDecoder, DraftsWithLookAheadRowsAndThenValidates) {
 
 TEST(PassDecoder, LeavesOutDraftsThatWouldStandPastTheContext) {
   const auto rows_at = [](int32_t position) {
-    PassDecoder decoder(/*lookahead=*/4, /*context_length=*/10);
+    PassDecoder decoder(/*lookahead=*/4, Info(/*context_length=*/10));
     return decoder.Plan({.sequence = 1, .newest = 0, .position = position, .sampling = &kGreedy}).size();
   };
   EXPECT_EQ(rows_at(4), 5u);  // the last draft stands at 9
@@ -117,7 +126,7 @@ TEST(PassDecoder, DrawsDraftsResidualAndBonusWithTheirOwnNoise) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     const SamplingOptions sampling{.seed = seed, .choice = 2};
     const Noise noise(seed, 2);
-    PassDecoder decoder(/*lookahead=*/1, kContextLength);
+    PassDecoder decoder(/*lookahead=*/1, Info());
     Frontier frontier{.sequence = 1, .newest = 0, .position = n, .sampling = &sampling};
     decoder.Plan(frontier);
     decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(3), DistributionResult(q)});
@@ -140,6 +149,97 @@ TEST(PassDecoder, DrawsDraftsResidualAndBonusWithTheirOwnNoise) {
   EXPECT_LT(rejections, 180);
 }
 
+// A row's handle, and what a head makes of it.
+RowResult HandleResult(DraftHandle handle) {
+  RowResult result;
+  result.drafts = handle;
+  return result;
+}
+
+Proposal Proposed(std::vector<TokenId> ids, std::vector<float> log_probabilities, DraftHandle next) {
+  return {.ids = std::move(ids), .log_probabilities = std::move(log_probabilities), .next = next};
+}
+
+TEST(PassDecoder, WithAHeadDrawsEachDraftBehindTheOneBefore) {
+  PassDecoder decoder(/*lookahead=*/2, Info(kContextLength, /*has_head=*/true));
+  Frontier frontier{.sequence = 7, .newest = 9, .position = 5, .sampling = &kGreedy};
+  EXPECT_TRUE(decoder.Ask(frontier).empty());
+  const std::vector<Row> rows = decoder.Plan(frontier);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].output, RowOutput::kToken);
+  EXPECT_EQ(rows[1].output, RowOutput::kShortlist);
+  EXPECT_EQ(rows[2].output, RowOutput::kShortlist);
+  decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(20), HandleResult(41), HandleResult(42)});
+
+  frontier.newest = 20;
+  frontier.position = 6;
+  std::vector<ProposalRequest> asked = decoder.Ask(frontier);
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].sequence, 7);
+  EXPECT_EQ(asked[0].handle, 41);
+  EXPECT_EQ(asked[0].previous, 20);
+  decoder.Answer(frontier, std::vector<Proposal>{Proposed({30, 21}, {-0.1f, -2.4f}, /*next=*/43)});
+  asked = decoder.Ask(frontier);
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].handle, 42);
+  EXPECT_EQ(asked[0].previous, 30);
+  decoder.Answer(frontier, std::vector<Proposal>{Proposed({31, 32}, {-0.7f, -0.7f}, /*next=*/44)});
+  EXPECT_TRUE(decoder.Ask(frontier).empty());
+
+  const std::vector<Row> validation = decoder.Plan(frontier);
+  ASSERT_EQ(validation.size(), 3u);
+  EXPECT_EQ(validation[1].token, 30);
+  EXPECT_EQ(validation[2].token, 31);
+  const Absorbed absorbed =
+      decoder.Absorb(frontier, std::vector<RowResult>{Certain(30), Certain(31), Certain(32)});
+  EXPECT_THAT(absorbed.emitted, ElementsAre(30, 31, 32));
+  EXPECT_EQ(absorbed.release_before, 45);
+  EXPECT_TRUE(decoder.AtBoundary());
+}
+
+TEST(PassDecoder, GoesOnWithFewerDraftsWhereTheHeadsNumbersAreNone) {
+  PassDecoder decoder(/*lookahead=*/3, Info(kContextLength, /*has_head=*/true));
+  Frontier frontier{.sequence = 1, .newest = 9, .position = 5, .sampling = &kGreedy};
+  decoder.Plan(frontier);
+  decoder.Absorb(frontier,
+                 std::vector<RowResult>{TokenResult(20), HandleResult(1), HandleResult(2), HandleResult(3)});
+  frontier.newest = 20;
+  frontier.position = 6;
+  decoder.Answer(frontier, std::vector<Proposal>{Proposed({30}, {0.0f}, /*next=*/4)});
+  ASSERT_FALSE(decoder.Ask(frontier).empty());
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  decoder.Answer(frontier, std::vector<Proposal>{Proposed({31, 32}, {nan, nan}, /*next=*/5)});
+  EXPECT_TRUE(decoder.Ask(frontier).empty());
+  EXPECT_EQ(decoder.Plan(frontier).size(), 2u);
+  const Absorbed absorbed = decoder.Absorb(frontier, std::vector<RowResult>{Certain(30), Certain(31)});
+  EXPECT_THAT(absorbed.emitted, ElementsAre(30, 31));
+  EXPECT_EQ(absorbed.drafted, 1);
+  EXPECT_EQ(absorbed.accepted, 1);
+  EXPECT_EQ(absorbed.release_before, 6);
+}
+
+TEST(PassDecoder, HoldsNoHandleBetweenRounds) {
+  const RandomLogitsOptions logits{.seed = 8};
+  TableModel model({.vocab_size = 16, .context_length = kContextLength}, RandomLogits(logits),
+                   RandomDrafts(logits, 0.5));
+  PassDecoder decoder(/*lookahead=*/4, model.info());
+  const SamplingOptions sampling{.seed = 9};
+  DecodingStream stream(model, decoder, sampling, std::vector<TokenId>{1, 2}, 40);
+  int held = 0;
+  while (true) {
+    std::vector<Row> rows;
+    stream.Draft();
+    stream.Plan(rows);
+    stream.Absorb(model.Forward(rows).value());
+    if (stream.done()) break;  // the last round is not committed
+    held = std::max(held, model.num_live_drafts());
+    if (decoder.AtBoundary()) {
+      ASSERT_EQ(model.num_live_drafts(), 0);
+    }
+  }
+  EXPECT_EQ(held, 4);
+}
+
 TEST(PassDecoder, IsGreedyLikePlainOnRandomModels) {
   const unsigned seed = 271828;
   SCOPED_TRACE(testing::Message() << "seed " << seed);
@@ -152,14 +252,14 @@ TEST(PassDecoder, IsGreedyLikePlainOnRandomModels) {
                                      .context_scale = 0.2 * (random() % 6),
                                      .partial_support = round % 3 == 0};
     TableModel model(
-        {.vocab_size = 2 + static_cast<int64_t>(random() % 30), .context_length = kContextLength},
-        RandomLogits(logits));
+        {.vocab_size = 3 + static_cast<int64_t>(random() % 30), .context_length = kContextLength},
+        RandomLogits(logits), round % 2 == 0 ? nullptr : RandomDrafts(logits, 0.25 * (random() % 5)));
     const std::vector<TokenId> prompt(1 + random() % 4,
                                       static_cast<TokenId>(random() % model.info().vocab_size));
     // Through the very end of the context in one round of four.
     const int num_tokens = round % 4 == 0 ? kContextLength - static_cast<int>(prompt.size()) : 30;
     PlainDecoder plain;
-    PassDecoder pass(static_cast<int>(random() % 5), kContextLength);
+    PassDecoder pass(static_cast<int>(random() % 5), model.info());
     const Decoded with_plain = Decode(model, plain, kGreedy, prompt, num_tokens);
     const Decoded with_pass = Decode(model, pass, kGreedy, prompt, num_tokens);
     ASSERT_EQ(with_plain.tokens, with_pass.tokens) << "round " << round;
@@ -178,7 +278,7 @@ TEST(PassDecoder, EmitsAcceptedPlusTwoTokensInTwoForwards) {
   std::vector<TokenId> script(kContextLength);
   for (int i = 0; i < kContextLength; ++i) script[i] = i % 7;
   TableModel model({.vocab_size = 7, .context_length = kContextLength}, ScriptedLogits(script));
-  PassDecoder decoder(/*lookahead=*/4, kContextLength);
+  PassDecoder decoder(/*lookahead=*/4, model.info());
   const Decoded decoded = Decode(model, decoder, kGreedy, std::vector<TokenId>{0}, /*num_tokens=*/30);
   EXPECT_EQ(decoded.tokens, std::vector<TokenId>(script.begin() + 1, script.begin() + 31));
   EXPECT_EQ(decoded.forwards, 10);  // five rounds of six tokens
@@ -192,18 +292,24 @@ TEST(PassDecoder, WithoutLookAheadSamplesTheTokensOfPlain) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     const SamplingOptions sampling{.temperature = 0.9, .top_p = 0.95, .seed = seed};
     PlainDecoder plain;
-    PassDecoder pass(/*lookahead=*/0, kContextLength);
+    PassDecoder pass(/*lookahead=*/0, model.info());
     EXPECT_EQ(Decode(model, plain, sampling, std::vector<TokenId>{1, 2}, 30).tokens,
               Decode(model, pass, sampling, std::vector<TokenId>{1, 2}, 30).tokens);
   }
 }
 
-TEST(Decoders, GiveEachSequenceTheSameTokensInAnyBatch) {
+class Decoders : public testing::TestWithParam<bool> {};
+
+INSTANTIATE_TEST_SUITE_P(Heads, Decoders, testing::Bool(),
+                         [](const auto& test) { return test.param ? "WithAHead" : "WithoutAHead"; });
+
+TEST_P(Decoders, GiveEachSequenceTheSameTokensInAnyBatch) {
   const unsigned seed = 577215;
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
+  const RandomLogitsOptions logits{.seed = 6, .partial_support = true};
   TableModel model({.vocab_size = 16, .context_length = kContextLength, .total_pages = 1000},
-                   RandomLogits({.seed = 6, .partial_support = true}));
+                   RandomLogits(logits), GetParam() ? RandomDrafts(logits, 0.6) : nullptr);
   for (int round = 0; round < 20; ++round) {
     std::vector<std::unique_ptr<Decoder>> decoders;
     std::vector<SamplingOptions> sampling(12);
@@ -217,7 +323,7 @@ TEST(Decoders, GiveEachSequenceTheSameTokensInAnyBatch) {
       const int lookahead = static_cast<int>(random() % 5);
       const auto make_decoder = [&]() -> std::unique_ptr<Decoder> {
         if (i % 2 == 0) return std::make_unique<PlainDecoder>();
-        return std::make_unique<PassDecoder>(lookahead, kContextLength);
+        return std::make_unique<PassDecoder>(lookahead, model.info());
       };
       alone.push_back(Decode(model, *make_decoder(), sampling[i], prompt, num_tokens).tokens);
       decoders.push_back(make_decoder());

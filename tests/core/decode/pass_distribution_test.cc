@@ -33,7 +33,18 @@ struct JointCase {
   int num_tokens = 0;
   RandomLogitsOptions logits;
   SamplingOptions sampling;
+  double agreement = -1;  // of the head with the target; below 0: no head
+  int shortlist_size = 3;
 };
+
+TableModel Model(const JointCase& test) {
+  return TableModel({.vocab_size = test.vocab_size,
+                     .context_length = kContextLength,
+                     .num_lookahead = test.lookahead,
+                     .shortlist_size = test.shortlist_size},
+                    RandomLogits(test.logits),
+                    test.agreement < 0 ? nullptr : RandomDrafts(test.logits, test.agreement));
+}
 
 // The probability of every sequence of num_tokens tokens; a sequence is a number in base vocab_size.
 std::vector<double> EnumeratedJoint(const JointCase& test) {
@@ -58,21 +69,19 @@ std::vector<double> EnumeratedJoint(const JointCase& test) {
   return joint;
 }
 
-using MakeDecoder = std::function<std::unique_ptr<Decoder>(int lookahead)>;
+using MakeDecoder = std::function<std::unique_ptr<Decoder>(int lookahead, const ModelInfo& model)>;
 
 // The test itself: deviation of the sampled sequences from the enumerated joint distribution. It stops early
 // when that is beyond any doubt.
 double JointDeviation(const JointCase& test, const MakeDecoder& make_decoder) {
   const std::vector<double> joint = EnumeratedJoint(test);
   std::vector<int64_t> counts(joint.size());
-  TableModel model(
-      {.vocab_size = test.vocab_size, .context_length = kContextLength, .num_lookahead = test.lookahead},
-      RandomLogits(test.logits));
+  TableModel model = Model(test);
   SamplingOptions sampling = test.sampling;
   double deviation = 0;
   for (int i = 0; i < kSeeds; ++i) {
     sampling.seed = kSeedBase + i;
-    const std::unique_ptr<Decoder> decoder = make_decoder(test.lookahead);
+    const std::unique_ptr<Decoder> decoder = make_decoder(test.lookahead, model.info());
     size_t sequence = 0;
     for (TokenId token : Decode(model, *decoder, sampling, kPrompt, test.num_tokens).tokens) {
       sequence = sequence * test.vocab_size + token;
@@ -94,12 +103,34 @@ JointCase MainCase() {
           .sampling = {}};
 }
 
+// q on three or two of four tokens, likelier and less likely than p, and another one behind another token.
+JointCase HeadCase() {
+  JointCase test = MainCase();
+  test.name = "head";
+  test.agreement = 0.5;
+  return test;
+}
+
+JointCase FilteredHeadCase() {
+  return {.name = "head, temperature, top_k, top_p and min_p",
+          .vocab_size = 5,
+          .lookahead = 2,
+          .num_tokens = 5,
+          .logits = {.seed = 14, .shared_scale = 1.0, .context_scale = 1.5, .partial_support = true},
+          .sampling = {.temperature = 0.8, .top_k = 3, .top_p = 0.8, .min_p = 0.1},
+          .agreement = 0.4,
+          .shortlist_size = 4};
+}
+
+std::unique_ptr<Decoder> Product(int lookahead, const ModelInfo& model) {
+  return std::make_unique<PassDecoder>(lookahead, model);
+}
+
 class PassDistribution : public testing::TestWithParam<JointCase> {};
 
 TEST_P(PassDistribution, IsTheModelsOwnJointDistribution) {
   RecordProperty("seed_base", std::to_string(kSeedBase));
-  const double deviation = JointDeviation(
-      GetParam(), [](int lookahead) { return std::make_unique<PassDecoder>(lookahead, kContextLength); });
+  const double deviation = JointDeviation(GetParam(), Product);
   std::printf("%s: %.2f standard deviations, seeds from %llu\n", GetParam().name.c_str(), deviation,
               static_cast<unsigned long long>(kSeedBase));
   EXPECT_LT(deviation, kChiSquareLimit);
@@ -120,7 +151,16 @@ INSTANTIATE_TEST_SUITE_P(
                   .lookahead = 3,
                   .num_tokens = 6,
                   .logits = {.seed = 13, .shared_scale = 1.0, .context_scale = 1.5, .partial_support = true},
-                  .sampling = {.temperature = 0.8, .top_k = 3, .top_p = 0.9, .min_p = 0.1}}),
+                  .sampling = {.temperature = 0.8, .top_k = 3, .top_p = 0.9, .min_p = 0.1}},
+        HeadCase(), FilteredHeadCase(),
+        JointCase{.name = "head that is the target, on two tokens",
+                  .vocab_size = 4,
+                  .lookahead = 2,
+                  .num_tokens = 5,
+                  .logits = {.seed = 15, .shared_scale = 1.0, .context_scale = 1.5, .partial_support = true},
+                  .sampling = {},
+                  .agreement = 1.0,
+                  .shortlist_size = 2}),
     [](const auto& test) { return std::to_string(test.index); });
 
 // ---- One mistake each, and the same test.
@@ -128,14 +168,16 @@ INSTANTIATE_TEST_SUITE_P(
 struct NamedMistake {
   const char* name;
   Mistake mistake;
+  JointCase (*test)() = MainCase;
 };
 
 class MistakeIsNoticed : public testing::TestWithParam<NamedMistake> {};
 
 TEST_P(MistakeIsNoticed, ByTheJointDistribution) {
-  EXPECT_GT(JointDeviation(
-                MainCase(),
-                [](int lookahead) { return std::make_unique<BrokenPass>(lookahead, GetParam().mistake); }),
+  EXPECT_GT(JointDeviation(GetParam().test(),
+                           [](int lookahead, const ModelInfo& model) {
+                             return std::make_unique<BrokenPass>(lookahead, model, GetParam().mistake);
+                           }),
             kChiSquareLimit);
 }
 
@@ -148,20 +190,24 @@ INSTANTIATE_TEST_SUITE_P(
                     NamedMistake{"DraftAndAcceptanceShareNoise", Mistake::kDraftAndAcceptanceShareNoise},
                     NamedMistake{"DraftAndResidualShareNoise", Mistake::kDraftAndResidualShareNoise},
                     NamedMistake{"DraftNoiseIsReusedByEveryRound", Mistake::kDraftNoiseIsReusedByEveryRound},
-                    NamedMistake{"RatioAtAnotherTemperature", Mistake::kRatioAtAnotherTemperature}),
+                    NamedMistake{"RatioAtAnotherTemperature", Mistake::kRatioAtAnotherTemperature},
+                    NamedMistake{"QNotNormalisedOverTheShortlist", Mistake::kQNotNormalisedOverTheShortlist,
+                                 HeadCase},
+                    NamedMistake{"QBehindAnotherToken", Mistake::kQBehindAnotherToken, HeadCase},
+                    NamedMistake{"QBeforeTheFilters", Mistake::kQBeforeTheFilters, FilteredHeadCase}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(BrokenPass, WithoutAMistakeIsThePassDecoder) {
-  const JointCase test = MainCase();
-  TableModel model(
-      {.vocab_size = test.vocab_size, .context_length = kContextLength, .num_lookahead = test.lookahead},
-      RandomLogits(test.logits));
-  for (uint64_t seed = 0; seed < 2000; ++seed) {
-    const SamplingOptions sampling{.seed = seed};
-    BrokenPass control(test.lookahead, Mistake::kNone);
-    PassDecoder product(test.lookahead, kContextLength);
-    ASSERT_EQ(Decode(model, control, sampling, kPrompt, 20).tokens,
-              Decode(model, product, sampling, kPrompt, 20).tokens);
+  for (const JointCase& test : {MainCase(), HeadCase(), FilteredHeadCase()}) {
+    TableModel model = Model(test);
+    for (uint64_t seed = 0; seed < 2000; ++seed) {
+      SamplingOptions sampling = test.sampling;
+      sampling.seed = seed;
+      BrokenPass control(test.lookahead, model.info(), Mistake::kNone);
+      PassDecoder product(test.lookahead, model.info());
+      ASSERT_EQ(Decode(model, control, sampling, kPrompt, 20).tokens,
+                Decode(model, product, sampling, kPrompt, 20).tokens);
+    }
   }
 }
 
@@ -232,8 +278,8 @@ JointCase PartialSupportCase() {
 }
 
 double DeviationUnder(const AcceptanceRule& rule) {
-  return JointDeviation(PartialSupportCase(), [&](int lookahead) {
-    return std::make_unique<PassDecoder>(lookahead, kContextLength, rule);
+  return JointDeviation(PartialSupportCase(), [&](int lookahead, const ModelInfo& model) {
+    return std::make_unique<PassDecoder>(lookahead, model, rule);
   });
 }
 

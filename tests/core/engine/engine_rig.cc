@@ -19,8 +19,8 @@ GenerationRequest Request(std::string_view prompt, int32_t max_tokens, Method me
   return request;
 }
 
-EngineRig::EngineRig(const RigOptions& options, LogitsFunction logits)
-    : model(options.model, std::move(logits)),
+EngineRig::EngineRig(const RigOptions& options, LogitsFunction logits, DraftFunction drafts)
+    : model(options.model, std::move(logits), std::move(drafts)),
       engine(&model, &tokenizer, options.end_of_sequence_ids, options.engine, &observer, &clock) {
   PASS_CHECK(options.engine.Validate().ok());
   model.OnForward([this](std::span<const Row>) {

@@ -60,7 +60,7 @@ std::vector<TokenId> Bytes(std::string_view text);
 class EngineRig {
  public:
   // Each forward takes `forward_time` on the clock.
-  EngineRig(const RigOptions& options, LogitsFunction logits);
+  EngineRig(const RigOptions& options, LogitsFunction logits, DraftFunction drafts = nullptr);
 
   std::shared_ptr<RecordingSink> Submit(GenerationRequest request);
   // The handle of the request that was submitted last; they count from 1.

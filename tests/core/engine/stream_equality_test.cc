@@ -24,10 +24,11 @@ class Scene {
     options_.engine = {
         .max_sequences = 1 + Below(8), .max_batch_rows = 1 + Below(40), .prefill_chunk_rows = 1 + Below(20)};
     options_.end_of_sequence_ids = {kVocabulary - 1};
+    if (Chance(50)) drafts_ = RandomDrafts(logits_, 0.1 * Below(11));
   }
 
   void Play() {
-    EngineRig rig(options_, RandomLogits(logits_));
+    EngineRig rig(options_, RandomLogits(logits_), drafts_);
     rig.model.OnForward([&](std::span<const Row> rows) {
       rig.clock.Advance(absl::Microseconds(500 + Below(500) + 100 * static_cast<int>(rows.size())));
       return absl::OkStatus();
@@ -42,6 +43,7 @@ class Scene {
     }
     EXPECT_EQ(rig.model.kv_usage().reserved_pages, 0);
     EXPECT_EQ(rig.model.num_open(), 0);
+    EXPECT_EQ(rig.model.num_live_drafts(), 0);
     for (size_t i = 0; i < requests_.size(); ++i) Compare(requests_[i], *sinks_[i]);
   }
 
@@ -85,7 +87,7 @@ class Scene {
     request.deadline = absl::InfiniteFuture();
     // Sampled `pass` equals plain in distribution only; alone it is reproducible.
     if (request.method != Method::kPass || request.sampling.greedy()) request.method = Method::kPlain;
-    EngineRig rig(options, RandomLogits(logits_));
+    EngineRig rig(options, RandomLogits(logits_), drafts_);
     auto sink = rig.Submit(request);
     rig.Run();
     return sink;
@@ -126,6 +128,7 @@ class Scene {
   std::mt19937 random_;
   RandomLogitsOptions logits_;
   RigOptions options_;
+  DraftFunction drafts_;  // null: no head
   std::vector<GenerationRequest> requests_;
   std::vector<std::shared_ptr<RecordingSink>> sinks_;
 };
