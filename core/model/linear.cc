@@ -5,7 +5,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 
@@ -46,12 +46,17 @@ at::Tensor Pack(const at::Tensor& weight) {
   return packed;
 }
 
-at::Tensor MultiplyPacked(const at::Tensor& x, const at::Tensor& packed, int64_t out) {
+at::Tensor MultiplyPacked(const at::Tensor& x, const at::Tensor& packed, int64_t out,
+                          const Adapted& adapted) {
   at::Tensor y = at::empty({x.size(0), out}, x.options());
   at::parallel_for(0, kernels::LinearBlocks(out), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
     kernels::MultiplyBlocks(static_cast<const Bf16*>(x.data_ptr()), x.size(0),
                             static_cast<const Bf16*>(packed.data_ptr()), out, x.size(1),
                             static_cast<Bf16*>(y.data_ptr()), begin, end);
+    if (adapted.adapter != nullptr) {
+      adapted.adapter->AddOnThisThread(x, adapted.rows, y, begin * kernels::kLinearBlock,
+                                       std::min(end * kernels::kLinearBlock, out));
+    }
   });
   return y;
 }
@@ -89,11 +94,16 @@ Linear::Linear(const at::Tensor& weight, Path path) : out_features_(weight.size(
   }
 }
 
-at::Tensor Linear::operator()(const at::Tensor& x) const {
-  if (path_ == Path::kAten) return Aten(x, weight_);
-  if (path_ == Path::kOwn) return MultiplyPacked(x, weight_, out_features_);
+at::Tensor Linear::operator()(const at::Tensor& x, const Adapted& adapted) const {
+  if (path_ == Path::kOwn) return MultiplyPacked(x, weight_, out_features_, adapted);
+  at::Tensor y = path_ == Path::kAten ? Aten(x, weight_) : OneDnn(x);
+  if (adapted.adapter != nullptr) adapted.adapter->Add(x, adapted.rows, y);
+  return y;
+}
+
+at::Tensor Linear::OneDnn(const at::Tensor& x) const {
   const int64_t rows = x.size(0);
-  PASS_CHECK(rows >= 2);
+  if (rows == 1) return Multiply(at::cat({x, at::zeros_like(x)}), weight_).narrow(0, 0, 1);
   if (rows <= kMaxSliceRows) return Multiply(x, weight_);
   at::Tensor out = at::empty({rows, out_features_}, x.options());
   for (int64_t start = 0; start < rows;) {
@@ -106,10 +116,5 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor Linear::Aten(const at::Tensor& x, const at::Tensor& weight) { return at::linear(x, weight); }
-
-at::Tensor AtLeastTwoRows(const at::Tensor& x) {
-  if (x.size(0) >= 2) return x;
-  return at::cat({x, at::zeros({2 - x.size(0), x.size(1)}, x.options())});
-}
 
 }  // namespace pass

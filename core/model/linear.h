@@ -2,10 +2,12 @@
 //
 // On a CPU with AVX512-BF16 bf16 weights are packed for an own kernel (ops/bf16_linear.h). On other CPUs, and in fp32, the
 // weight is reordered once for oneDNN, and products run in slices of 2 to 64 rows, for which oneDNN gives each row the same
-// bits whatever the number of rows (measured; a test repeats it). On other devices this is at::linear. Immutable; any number of threads may call it, the model uses one.
+// bits whatever the number of rows (measured; a test repeats it); a single row is padded to two. On other devices this is at::linear. Immutable; any number of threads may call it, the model uses one.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include "core/model/linear_adapter.h"
 
 namespace pass {
 
@@ -20,8 +22,8 @@ class Linear {
 
   static Path BestPath(const at::Tensor& weight);
 
-  // x: [rows, in] contiguous, rows >= 2. Returns [rows, out].
-  at::Tensor operator()(const at::Tensor& x) const;
+  // x: [rows, in] contiguous. Returns [rows, out], with what `adapted` adds.
+  at::Tensor operator()(const at::Tensor& x, const Adapted& adapted = {}) const;
 
   int64_t out_features() const { return out_features_; }
 
@@ -29,6 +31,8 @@ class Linear {
   static at::Tensor Aten(const at::Tensor& x, const at::Tensor& weight);
 
  private:
+  at::Tensor OneDnn(const at::Tensor& x) const;
+
   at::Tensor weight_;  // as its path wants it
   int64_t out_features_ = 0;
   Path path_ = Path::kAten;
@@ -36,8 +40,5 @@ class Linear {
 
 // Whether oneDNN multiplies bf16 natively on this CPU (AVX-512).
 bool CpuHasBf16();
-
-// x with a second row of zeros if it has one row.
-at::Tensor AtLeastTwoRows(const at::Tensor& x);
 
 }  // namespace pass

@@ -5,6 +5,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -30,7 +31,7 @@ void WidenToFloat(const at::Tensor& in, float* out) {
 
 }  // namespace
 
-Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, at::Tensor lookahead,
+Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, LookaheadWeights lookahead,
              KvCache cache, int max_batch_rows, int num_threads)
     : config_(config),
       shape_{config.num_heads, config.num_kv_heads, config.head_dim},
@@ -42,7 +43,7 @@ Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, at
       max_batch_rows_(max_batch_rows),
       num_threads_(num_threads),
       options_(weights_.embedding.options()) {
-  const int64_t rows = std::max(2, max_batch_rows);
+  const int64_t rows = max_batch_rows;
   const int64_t heads_width = int64_t{config.num_heads} * config.head_dim;
   buffers_.residual = at::zeros({rows, config.width}, options_.dtype(at::kFloat));
   buffers_.normed = at::zeros({rows, config.width}, options_);
@@ -114,7 +115,7 @@ void Llama::Embed(std::span<const Row> rows, at::Tensor& residual) const {
                          table.index_select(0, at::tensor(ids).to(device)).to(at::kFloat));
   };
   copy(weights_.embedding, tokens, token_rows);
-  copy(lookahead_, lookaheads, lookahead_rows);
+  copy(lookahead_.embeddings, lookaheads, lookahead_rows);
 }
 
 AttentionPlan Llama::PlanFor(std::span<const Row> rows) const {
@@ -130,55 +131,62 @@ AttentionPlan Llama::PlanFor(std::span<const Row> rows) const {
 }
 
 at::Tensor Llama::Hidden(std::span<const Row> rows) {
-  // A single row is padded to two with a row of zeros, so that every linear runs in a row-invariant range (linear.h).
-  const int64_t padded = std::max<int64_t>(2, static_cast<int64_t>(rows.size()));
-  Buffers b = BuffersFor(padded);
+  Buffers b = BuffersFor(static_cast<int64_t>(rows.size()));
   Embed(rows, b.residual);
   const AttentionPlan plan = PlanFor(rows);
-  std::vector<int32_t> position_of_row(padded, 0);
-  for (size_t i = 0; i < rows.size(); ++i) position_of_row[i] = rows[i].position;
+  std::vector<int32_t> position_of_row;
+  std::vector<int64_t> adapted_rows;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    position_of_row.push_back(rows[i].position);
+    if (rows[i].lookahead > 0) adapted_rows.push_back(static_cast<int64_t>(i));
+  }
+  const bool adapts = !adapted_rows.empty() && !lookahead_.adapter.empty();
   const at::Tensor positions = at::tensor(position_of_row, at::kInt).to(options_.device());
 
   at::Tensor delta;  // what the last block adds to the residual stream
   for (int layer = 0; layer < config_.num_layers; ++layer) {
     const LayerWeights& w = weights_.layers[layer];
+    const auto adapted = [&](const LinearAdapter AdaptedLayer::*linear) {
+      return adapts ? Adapted{&(lookahead_.adapter[layer].*linear), adapted_rows} : Adapted{};
+    };
     AddRmsNorm(b.residual, delta, w.attention_norm, config_.rms_epsilon, b.normed);
-    RopeSplit(w.qkv(b.normed), rope_, positions, shape_, b.query, cache_.row_keys(layer),
-              cache_.row_values(layer));
+    RopeSplit(w.qkv(b.normed, adapted(&AdaptedLayer::qkv)), rope_, positions, shape_, b.query,
+              cache_.row_keys(layer), cache_.row_values(layer));
     Attention(plan, shape_, b.query, cache_.row_keys(layer), cache_.row_values(layer),
               cache_.page_keys(layer), cache_.page_values(layer), b.attended);
-    delta = w.attention_out(b.attended);
+    delta = w.attention_out(b.attended, adapted(&AdaptedLayer::attention_out));
     AddRmsNorm(b.residual, delta, w.ffn_norm, config_.rms_epsilon, b.normed);
-    SwiGlu(w.gate_up(b.normed), b.activated);
-    delta = w.down(b.activated);
+    SwiGlu(w.gate_up(b.normed, adapted(&AdaptedLayer::gate_up)), b.activated);
+    delta = w.down(b.activated, adapted(&AdaptedLayer::down));
   }
   b.residual.add_(delta);
   return b.residual;
 }
 
-at::Tensor Llama::Logits(const at::Tensor& hidden, std::span<const int64_t> wanted) const {
-  at::Tensor rows = hidden.index_select(
-      0, at::tensor(std::vector<int64_t>(wanted.begin(), wanted.end())).to(hidden.device()));
-  rows = AtLeastTwoRows(rows);
-  at::Tensor normed = at::empty({rows.size(0), config_.width}, options_);
-  AddRmsNorm(rows, /*delta=*/{}, weights_.final_norm, config_.rms_epsilon, normed);
-  return weights_.lm_head(normed);
-}
-
-absl::StatusOr<std::vector<RowResult>> Llama::Forward(std::span<const Row> rows) try {
+absl::StatusOr<Llama::Outputs> Llama::Step(std::span<const Row> rows, std::span<const int64_t> wanted) {
   PASS_RETURN_IF_ERROR(Check(rows));
   const c10::InferenceMode guard;
   UseThreads();
   last_rows_.assign(rows.begin(), rows.end());
   const at::Tensor hidden = Hidden(rows);
+  if (wanted.empty()) return Outputs{};
+  const at::Tensor index = at::tensor(std::vector<int64_t>(wanted.begin(), wanted.end())).to(hidden.device());
+  at::Tensor selected = hidden.index_select(0, index);
+  Outputs outputs{.states = at::empty({selected.size(0), config_.width}, options_), .logits = {}};
+  AddRmsNorm(selected, /*delta=*/{}, weights_.final_norm, config_.rms_epsilon, outputs.states);
+  outputs.logits = weights_.lm_head(outputs.states);
+  return outputs;
+}
 
-  std::vector<RowResult> results(rows.size());
+absl::StatusOr<std::vector<RowResult>> Llama::Forward(std::span<const Row> rows) try {
   std::vector<int64_t> wanted;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].output != RowOutput::kNothing) wanted.push_back(static_cast<int64_t>(i));
   }
+  PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, wanted));
+  std::vector<RowResult> results(rows.size());
   if (wanted.empty()) return results;
-  const at::Tensor logits = Logits(hidden, wanted).to(at::kCPU);
+  const at::Tensor logits = outputs.logits.to(at::kCPU);
   at::parallel_for(0, static_cast<int64_t>(wanted.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
     std::vector<float> row_logits(static_cast<size_t>(config_.vocab_size));
     for (int64_t i = begin; i < end; ++i) {
@@ -192,14 +200,10 @@ absl::StatusOr<std::vector<RowResult>> Llama::Forward(std::span<const Row> rows)
 }
 
 absl::StatusOr<at::Tensor> Llama::ForwardLogits(std::span<const Row> rows) try {
-  PASS_RETURN_IF_ERROR(Check(rows));
-  const c10::InferenceMode guard;
-  UseThreads();
-  last_rows_.assign(rows.begin(), rows.end());
-  const at::Tensor hidden = Hidden(rows);
   std::vector<int64_t> all(rows.size());
-  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
-  return Logits(hidden, all).narrow(0, 0, static_cast<int64_t>(rows.size())).to(at::kFloat).to(at::kCPU);
+  std::iota(all.begin(), all.end(), 0);
+  PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, all));
+  return outputs.logits.to(at::kFloat).to(at::kCPU);
 } catch (const std::exception& error) {
   return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
 }

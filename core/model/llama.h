@@ -12,6 +12,7 @@
 
 #include "core/model/kv_cache.h"
 #include "core/model/language_model.h"
+#include "core/model/lookahead_weights.h"
 #include "core/model/ops/step_ops.h"
 #include "core/model/weights.h"
 
@@ -19,9 +20,9 @@ namespace pass {
 
 class Llama final : public LanguageModel {
  public:
-  // `lookahead`: fp32 [L, d], or undefined. `num_threads`: torch's intra-op threads; 0: its default.
-  Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, at::Tensor lookahead, KvCache cache,
-        int max_batch_rows, int num_threads);
+  // `num_threads`: torch's intra-op threads; 0: its default.
+  Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, LookaheadWeights lookahead,
+        KvCache cache, int max_batch_rows, int num_threads);
 
   const ModelInfo& info() const override { return info_; }
   KvUsage kv_usage() const override { return cache_.usage(); }
@@ -36,7 +37,7 @@ class Llama final : public LanguageModel {
   absl::StatusOr<at::Tensor> ForwardLogits(std::span<const Row> rows);
 
  private:
-  // Buffers of a step, kept from one to the next; first dimension R, at least 2.
+  // Buffers of a step, kept from one to the next; first dimension R.
   struct Buffers {
     at::Tensor residual, normed, query, attended, activated;
   };
@@ -44,25 +45,28 @@ class Llama final : public LanguageModel {
   absl::Status CheckRow(std::span<const Row> rows, int index) const;
   absl::Status Check(std::span<const Row> rows) const;
   Buffers BuffersFor(int64_t rows);
+  // Of the wanted rows: the output of the final norm, compute type [wanted, d], and the logits [wanted, vocab].
+  struct Outputs {
+    at::Tensor states, logits;
+  };
+  absl::StatusOr<Outputs> Step(std::span<const Row> rows, std::span<const int64_t> wanted);
   // Residual stream after the last layer, fp32 [R, d].
   at::Tensor Hidden(std::span<const Row> rows);
   void Embed(std::span<const Row> rows, at::Tensor& residual) const;
   AttentionPlan PlanFor(std::span<const Row> rows) const;
-  // Logits of these rows of the residual stream, compute type [max(2, wanted), vocab].
-  at::Tensor Logits(const at::Tensor& hidden, std::span<const int64_t> wanted) const;
   void UseThreads();
 
   LlamaConfig config_;
   HeadShape shape_;
   ModelInfo info_;
   LlamaWeights weights_;
-  at::Tensor lookahead_;
+  LookaheadWeights lookahead_;
   RopeTables rope_;
   KvCache cache_;
   int max_batch_rows_;
   int num_threads_;
   at::TensorOptions options_;   // compute type and device
-  Buffers buffers_;             // of max(2, max_batch_rows) rows
+  Buffers buffers_;             // of max_batch_rows rows
   std::vector<Row> last_rows_;  // of the last forward, for Commit
 };
 

@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
 #include <malloc.h>
 #include <torch/version.h>
 
@@ -14,6 +13,7 @@
 #include "core/model/checkpoint.h"
 #include "core/model/llama.h"
 #include "core/model/lookahead_file.h"
+#include "core/model/lookahead_weights.h"
 #include "core/model/ops/kernels.h"
 
 namespace pass {
@@ -47,22 +47,15 @@ void KeepStepBuffersInHeap() {
 #endif
 }
 
-struct Lookahead {
-  at::Tensor embeddings;  // undefined: none
-  int count = 0;
-};
-
-absl::StatusOr<Lookahead> LoadLookahead(const LoadOptions& options, const Checkpoint& checkpoint,
-                                        const std::string& fingerprint, at::Device device,
-                                        std::vector<std::string>& warnings) {
-  if (options.lookahead_path.empty()) return Lookahead{};
+// Without tokens if no file is named.
+absl::StatusOr<LookaheadTokens> LoadLookahead(const LoadOptions& options, const Checkpoint& checkpoint,
+                                              const std::string& fingerprint,
+                                              std::vector<std::string>& warnings) {
+  if (options.lookahead_path.empty()) return LookaheadTokens{};
   PASS_ASSIGN_OR_RETURN(LoadedLookahead loaded,
                         ReadLookaheadFile(options.lookahead_path, checkpoint.config(), fingerprint));
   if (!loaded.warning.empty()) warnings.push_back(loaded.warning);
-  const int64_t count = loaded.tokens.facts.num_lookahead;
-  const at::Tensor borrowed =
-      at::from_blob(loaded.tokens.embeddings.data(), {count, checkpoint.config().width}, at::kFloat);
-  return Lookahead{borrowed.clone().to(device), static_cast<int>(count)};
+  return std::move(loaded.tokens);
 }
 
 absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress& progress) try {
@@ -83,12 +76,12 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   const at::ScalarType scalar_type = compute_type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
 
   const std::string fingerprint = checkpoint->Fingerprint();
-  PASS_ASSIGN_OR_RETURN(Lookahead lookahead,
-                        LoadLookahead(options, *checkpoint, fingerprint, device, loaded.warnings));
+  PASS_ASSIGN_OR_RETURN(const LookaheadTokens lookahead,
+                        LoadLookahead(options, *checkpoint, fingerprint, loaded.warnings));
   PASS_ASSIGN_OR_RETURN(LlamaWeights weights, LoadWeights(*checkpoint, scalar_type, device, progress));
 
   const at::TensorOptions tensor_options = at::TensorOptions().dtype(scalar_type).device(device);
-  KvCache cache(config, tensor_options, options.kv_cache_bytes, std::max(2, options.max_batch_rows));
+  KvCache cache(config, tensor_options, options.kv_cache_bytes, options.max_batch_rows);
   if (cache.usage().total_pages < 1) {
     return absl::InvalidArgumentError("--kv-cache-mib is too small for one page of this model; raise it");
   }
@@ -101,10 +94,11 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
                  .context_length = config.context_length,
                  .num_layers = config.num_layers,
                  .width = static_cast<int>(config.width),
-                 .num_lookahead = lookahead.count};
-  loaded.model =
-      std::make_unique<Llama>(config, std::move(info), std::move(weights), std::move(lookahead.embeddings),
-                              std::move(cache), options.max_batch_rows, options.num_threads);
+                 .num_lookahead = static_cast<int>(lookahead.facts.num_lookahead),
+                 .has_adapter = !lookahead.adapter.empty()};
+  loaded.model = std::make_unique<Llama>(config, std::move(info), std::move(weights),
+                                         MakeLookaheadWeights(lookahead, tensor_options), std::move(cache),
+                                         options.max_batch_rows, options.num_threads);
   KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {

@@ -4,74 +4,13 @@
 #include "core/model/ops/kernels.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "core/model/ops/lanes.h"
+
 namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
-
-constexpr int kLanes = 16;
-
-// 16 floats (or ints) that are computed with at once; GCC splits them where registers are shorter. Left to itself it
-// vectorises these loops across the wrong dimension.
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
-typedef int32_t IntLanes __attribute__((vector_size(kLanes * sizeof(int32_t))));
-
-inline Lanes Load(const float* x) {
-  Lanes lanes;
-  __builtin_memcpy(&lanes, x, sizeof(lanes));
-  return lanes;
-}
-inline void Store(Lanes lanes, float* x) { __builtin_memcpy(x, &lanes, sizeof(lanes)); }
-inline Lanes Broadcast(float x) { return x - Lanes{}; }
-
-inline float Widen(float x) { return x; }
-inline float Widen(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
-
-inline void Narrow(float x, float* out) { *out = x; }
-// Round to nearest even; a NaN stays a NaN.
-inline void Narrow(float x, Bf16* out) {
-  const uint32_t bits = std::bit_cast<uint32_t>(x);
-  const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-  out->bits = static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
-}
-
-// exp for x <= 88, relative error below 2e-7; 0 below -87.3. exp(x) = 2^n exp(r) with n = round(x / ln 2), rounded by
-// adding and subtracting 1.5 * 2^23, and a degree-6 polynomial for |r| <= ln 2 / 2 (Taylor).
-inline Lanes Exp(Lanes x) {
-  const Lanes clamped = x < -87.3f ? Broadcast(-87.3f) : x;
-  const Lanes n = (clamped * 1.44269504f + 12582912.0f) - 12582912.0f;
-  const Lanes r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;
-  Lanes poly = Broadcast(1.0f / 720);
-  poly = poly * r + 1.0f / 120;
-  poly = poly * r + 1.0f / 24;
-  poly = poly * r + 1.0f / 6;
-  poly = poly * r + 0.5f;
-  poly = poly * r + 1.0f;
-  poly = poly * r + 1.0f;
-  const IntLanes exponent = (__builtin_convertvector(n, IntLanes) + 127) << 23;
-  Lanes scale;
-  __builtin_memcpy(&scale, &exponent, sizeof(scale));
-  return x < -87.3f ? Lanes{} : poly * scale;
-}
-inline float Exp(float x) { return Exp(Broadcast(x))[0]; }
-
-inline float SumLanes(Lanes x) {
-  x += __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-  x += __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-  x += __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-  return x[0] + x[1];
-}
-
-inline Lanes Larger(Lanes a, Lanes b) { return a > b ? a : b; }
-
-inline float MaxLanes(Lanes x) {
-  x = Larger(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  x = Larger(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-  x = Larger(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
-  return std::max(x[0], x[1]);
-}
 
 template <typename T>
 void AddRmsNorm(float* residual, const T* delta, const float* weight, float epsilon, int64_t width, T* out,

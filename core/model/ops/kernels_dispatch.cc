@@ -1,12 +1,15 @@
 #include "core/model/ops/bf16_linear.h"
+#include "core/model/ops/draft_kernels.h"
 #include "core/model/ops/kernels.h"
 
 namespace pass::kernels {
 
-#define PASS_DECLARE_TABLES(isa)         \
-  namespace isa {                        \
-  extern const Table<Bf16> kBf16Table;   \
-  extern const Table<float> kFloatTable; \
+#define PASS_DECLARE_TABLES(isa)               \
+  namespace isa {                              \
+  extern const Table<Bf16> kBf16Table;         \
+  extern const Table<float> kFloatTable;       \
+  extern const DraftTable<Bf16> kBf16Drafts;   \
+  extern const DraftTable<float> kFloatDrafts; \
   }
 PASS_DECLARE_TABLES(generic)
 #if defined(__x86_64__)
@@ -43,23 +46,38 @@ bool CpuHasAvx512Bf16() {
 #endif
 }
 
+#if defined(__x86_64__)
+#define PASS_CHOOSE(table)                          \
+  do {                                              \
+    if (kIsa == Isa::kAvx512) return avx512::table; \
+    if (kIsa == Isa::kAvx2) return avx2::table;     \
+    return generic::table;                          \
+  } while (false)
+#else
+#define PASS_CHOOSE(table) return generic::table
+#endif
+
 template <>
 const Table<Bf16>& ForThisCpu<Bf16>() {
-#if defined(__x86_64__)
-  if (kIsa == Isa::kAvx512) return avx512::kBf16Table;
-  if (kIsa == Isa::kAvx2) return avx2::kBf16Table;
-#endif
-  return generic::kBf16Table;
+  PASS_CHOOSE(kBf16Table);
 }
 
 template <>
 const Table<float>& ForThisCpu<float>() {
-#if defined(__x86_64__)
-  if (kIsa == Isa::kAvx512) return avx512::kFloatTable;
-  if (kIsa == Isa::kAvx2) return avx2::kFloatTable;
-#endif
-  return generic::kFloatTable;
+  PASS_CHOOSE(kFloatTable);
 }
+
+template <>
+const DraftTable<Bf16>& DraftsForThisCpu<Bf16>() {
+  PASS_CHOOSE(kBf16Drafts);
+}
+
+template <>
+const DraftTable<float>& DraftsForThisCpu<float>() {
+  PASS_CHOOSE(kFloatDrafts);
+}
+
+#undef PASS_CHOOSE
 
 const char* InstructionSet() {
   switch (kIsa) {

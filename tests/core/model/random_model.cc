@@ -2,11 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <random>
 
 #include "core/base/check.h"
+#include "core/model/lookahead_tensors.h"
 #include "core/model/ops/attention_plan.h"
 
 namespace pass::testing {
@@ -63,8 +65,40 @@ LlamaConfig SmolLmWidths() {
           .tied_embeddings = true};
 }
 
+LookaheadTokens MakeRandomLookahead(const LlamaConfig& config, const RandomLookahead& sizes, uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  std::normal_distribution<float> normal;
+  // Values of variance 1 / columns, cut off to bf16.
+  const auto matrix = [&](int64_t rows, int64_t columns) {
+    Bf16Matrix result{.rows = rows, .columns = columns, .values = {}};
+    for (int64_t i = 0; i < rows * columns; ++i) {
+      const float value = normal(generator) / std::sqrt(static_cast<float>(columns));
+      result.values.push_back(static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16));
+    }
+    return result;
+  };
+  LookaheadTokens tokens;
+  tokens.facts = FactsOf(config);
+  tokens.facts.num_lookahead = sizes.count;
+  for (int64_t i = 0; i < sizes.count * config.width; ++i) tokens.embeddings.push_back(normal(generator) / 2);
+  for (int layer = 0; layer < config.num_layers && sizes.rank > 0; ++layer) {
+    LayerAdapter adapter;
+    for (const AdaptedLinear& linear : AdaptedLinears(config)) {
+      adapter.*linear.adapter = {matrix(sizes.rank, linear.in), matrix(linear.out, sizes.rank)};
+    }
+    tokens.adapter.push_back(std::move(adapter));
+  }
+  if (sizes.hidden > 0) {
+    tokens.head = {.w1 = matrix(sizes.hidden, 2 * config.width),
+                   .w2 = matrix(config.width, sizes.hidden),
+                   .frequent_tokens = {}};
+    for (int32_t id = 0; id < config.vocab_size; id += 3) tokens.head->frequent_tokens.push_back(id);
+  }
+  return tokens;
+}
+
 std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed,
-                                       int num_lookahead, int64_t kv_pages) {
+                                       const RandomLookahead& lookahead, int64_t kv_pages) {
   const RandomCheckpoint checkpoint(config, seed);
   const at::ScalarType scalar_type = type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
   auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, nullptr);
@@ -72,13 +106,7 @@ std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType ty
   const int64_t page_bytes = KvCache::PageBytes(config, type == ComputeType::kBf16 ? 2 : 4);
   constexpr int kMaxRows = 256;
   KvCache cache(config, at::TensorOptions().dtype(scalar_type), kv_pages * page_bytes, kMaxRows);
-  at::Tensor lookahead;
-  if (num_lookahead > 0) {
-    lookahead = at::empty({num_lookahead, config.width}, at::kFloat);
-    std::mt19937_64 generator(seed + 1);
-    std::normal_distribution<float> values(0.0f, 0.5f);
-    for (int64_t i = 0; i < lookahead.numel(); ++i) lookahead.data_ptr<float>()[i] = values(generator);
-  }
+  const LookaheadTokens tokens = MakeRandomLookahead(config, lookahead, seed + 1);
   const ModelInfo info{.name = "random",
                        .architecture = "llama",
                        .dtype = type == ComputeType::kBf16 ? "bf16" : "fp32",
@@ -88,9 +116,11 @@ std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType ty
                        .context_length = config.context_length,
                        .num_layers = config.num_layers,
                        .width = static_cast<int>(config.width),
-                       .num_lookahead = num_lookahead};
-  return std::make_unique<Llama>(config, info, *std::move(weights), lookahead, std::move(cache), kMaxRows,
-                                 /*num_threads=*/0);
+                       .num_lookahead = lookahead.count,
+                       .has_adapter = lookahead.rank > 0};
+  const at::TensorOptions options = at::TensorOptions().dtype(scalar_type);
+  return std::make_unique<Llama>(config, info, *std::move(weights), MakeLookaheadWeights(tokens, options),
+                                 std::move(cache), kMaxRows, /*num_threads=*/0);
 }
 
 }  // namespace pass::testing

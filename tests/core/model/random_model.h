@@ -15,8 +15,16 @@ LlamaConfig TinyConfig();
 // The widths of SmolLM2-135M, two layers deep, a vocabulary of 512: the shapes whose row-invariance matters.
 LlamaConfig SmolLmWidths();
 
-// Weights are a function of (seed, tensor name). `num_lookahead` random look-ahead tokens.
+// Random look-ahead tokens, with an adapter of this rank and a head of this hidden size; 0: none of them.
+struct RandomLookahead {
+  int count = 0;
+  int64_t rank = 0;
+  int64_t hidden = 0;
+};
+LookaheadTokens MakeRandomLookahead(const LlamaConfig& config, const RandomLookahead& sizes, uint64_t seed);
+
+// Weights are a function of (seed, tensor name).
 std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed,
-                                       int num_lookahead, int64_t kv_pages = 64);
+                                       const RandomLookahead& lookahead, int64_t kv_pages = 64);
 
 }  // namespace pass::testing

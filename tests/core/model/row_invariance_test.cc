@@ -11,6 +11,7 @@ namespace pass {
 namespace {
 
 using ::pass::testing::MakeRandomLlama;
+using ::pass::testing::RandomLookahead;
 using ::pass::testing::SmolLmWidths;
 using ::pass::testing::TinyConfig;
 
@@ -18,12 +19,13 @@ struct Case {
   const char* name;
   LlamaConfig config;
   ComputeType type;
+  RandomLookahead lookahead;
 };
 
 class RowInvariance : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    model_ = MakeRandomLlama(GetParam().config, GetParam().type, /*seed=*/7, /*num_lookahead=*/4,
+    model_ = MakeRandomLlama(GetParam().config, GetParam().type, /*seed=*/7, GetParam().lookahead,
                              /*kv_pages=*/256);
   }
 
@@ -246,12 +248,18 @@ TEST_P(RowInvariance, RandomBatchesGiveTheSameBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, RowInvariance,
-                         ::testing::Values(Case{"TinyBf16", TinyConfig(), ComputeType::kBf16},
-                                           Case{"TinyFp32", TinyConfig(), ComputeType::kFp32},
-                                           Case{"SmolLmBf16", SmolLmWidths(), ComputeType::kBf16},
-                                           Case{"SmolLmFp32", SmolLmWidths(), ComputeType::kFp32}),
-                         [](const auto& test) { return test.param.name; });
+constexpr RandomLookahead kPlain = {.count = 4}, kAdapted = {.count = 4, .rank = 16, .hidden = 48},
+                          kOddRank = {.count = 4, .rank = 3};
+
+INSTANTIATE_TEST_SUITE_P(
+    , RowInvariance,
+    ::testing::Values(Case{"TinyBf16", TinyConfig(), ComputeType::kBf16, kPlain},
+                      Case{"TinyFp32", TinyConfig(), ComputeType::kFp32, kPlain},
+                      Case{"TinyFp32Adapted", TinyConfig(), ComputeType::kFp32, kOddRank},
+                      Case{"SmolLmBf16", SmolLmWidths(), ComputeType::kBf16, kPlain},
+                      Case{"SmolLmBf16Adapted", SmolLmWidths(), ComputeType::kBf16, kAdapted},
+                      Case{"SmolLmFp32Adapted", SmolLmWidths(), ComputeType::kFp32, kAdapted}),
+    [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace pass
