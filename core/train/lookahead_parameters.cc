@@ -1,0 +1,160 @@
+#include "core/train/lookahead_parameters.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+
+namespace pass {
+namespace {
+
+constexpr const char* kLinearNames[kNumAdaptedLinears] = {"qkv", "attention_out", "gate_up", "down"};
+
+Bf16Matrix ToMatrix(const at::Tensor& tensor) {
+  const at::Tensor rounded = tensor.detach().to(at::kCPU).to(at::kBFloat16).contiguous();
+  Bf16Matrix matrix{.rows = rounded.size(0), .columns = rounded.size(1), .values = {}};
+  matrix.values.resize(static_cast<size_t>(rounded.numel()));
+  std::memcpy(matrix.values.data(), rounded.data_ptr(), matrix.values.size() * sizeof(uint16_t));
+  return matrix;
+}
+
+absl::Status Replace(const std::string& name, const at::Tensor& read, at::Tensor& tensor) {
+  if (read.sizes() != tensor.sizes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--init: its ", name, " is [", read.size(0), ", ", read.size(1), "], wanted is [",
+                     tensor.size(0), ", ", tensor.size(1), "]; use its --adapter-rank and --head-hidden"));
+  }
+  tensor = read.to(tensor.options());
+  return absl::OkStatus();
+}
+
+const LowRank& FileLinear(const LayerAdapter& layer, int linear) {
+  const LowRank* all[kNumAdaptedLinears] = {&layer.qkv, &layer.attention_out, &layer.gate_up, &layer.down};
+  return *all[linear];
+}
+
+LowRank& FileLinear(LayerAdapter& layer, int linear) {
+  return const_cast<LowRank&>(FileLinear(std::as_const(layer), linear));
+}
+
+}  // namespace
+
+at::Tensor ToTensor(const Bf16Matrix& matrix) {
+  at::Tensor tensor = at::empty({matrix.rows, matrix.columns}, at::kBFloat16);
+  std::memcpy(tensor.data_ptr(), matrix.values.data(), matrix.values.size() * sizeof(uint16_t));
+  return tensor.to(at::kFloat);
+}
+
+std::vector<std::pair<std::string, at::Tensor>> LookaheadParameters::Named() const {
+  std::vector<std::pair<std::string, at::Tensor>> named = {{"lookahead.embeddings", embeddings}};
+  for (size_t layer = 0; layer < adapter.size(); ++layer) {
+    for (int linear = 0; linear < kNumAdaptedLinears; ++linear) {
+      const std::string name = absl::StrCat("adapter.", layer, ".", kLinearNames[linear]);
+      named.emplace_back(name + ".a", adapter[layer][linear].a);
+      named.emplace_back(name + ".b", adapter[layer][linear].b);
+    }
+  }
+  if (has_head()) {
+    named.emplace_back("head.w1", w1);
+    named.emplace_back("head.w2", w2);
+  }
+  return named;
+}
+
+LookaheadParameters LookaheadParameters::Leaves(at::ScalarType compute_type) const {
+  const auto leaf = [](const at::Tensor& master, at::ScalarType type) {
+    return master.detach().to(type, /*non_blocking=*/false, /*copy=*/true).requires_grad_(true);
+  };
+  LookaheadParameters leaves;
+  leaves.embeddings = leaf(embeddings, compute_type == at::kDouble ? at::kDouble : at::kFloat);
+  for (const auto& layer : adapter) {
+    auto& copy = leaves.adapter.emplace_back();
+    for (int i = 0; i < kNumAdaptedLinears; ++i) {
+      copy[i] = {leaf(layer[i].a, compute_type), leaf(layer[i].b, compute_type)};
+    }
+  }
+  if (has_head()) {
+    leaves.w1 = leaf(w1, compute_type);
+    leaves.w2 = leaf(w2, compute_type);
+  }
+  return leaves;
+}
+
+LookaheadParameters InitialParameters(const LlamaConfig& config, const ParameterSizes& sizes,
+                                      const at::Tensor& embedding_table, uint64_t seed) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  const auto random = [&](int64_t rows, int64_t columns, double scale) {
+    return at::randn({rows, columns}, generator, at::kFloat).mul_(scale);
+  };
+  const int64_t width = config.width, rank = sizes.adapter_rank, hidden = sizes.head_hidden;
+  const int64_t heads_width = int64_t{config.num_heads} * config.head_dim;
+  const int64_t qkv_width = heads_width + 2 * int64_t{config.num_kv_heads} * config.head_dim;
+  LookaheadParameters parameters;
+  parameters.embeddings = embedding_table.to(at::kCPU).to(at::kFloat).mean(0, /*keepdim=*/true) +
+                          random(sizes.lookahead, width, 0.02);
+  const std::array<std::array<int64_t, 2>, kNumAdaptedLinears> shapes = {
+      {{width, qkv_width}, {heads_width, width}, {width, 2 * config.ffn_width}, {config.ffn_width, width}}};
+  for (int layer = 0; rank > 0 && layer < config.num_layers; ++layer) {
+    auto& linears = parameters.adapter.emplace_back();
+    for (int i = 0; i < kNumAdaptedLinears; ++i) {
+      const auto [in, out] = shapes[i];
+      linears[i] = {random(rank, in, 1.0 / std::sqrt(static_cast<double>(in))),
+                    at::zeros({out, rank}, at::kFloat)};
+    }
+  }
+  if (hidden > 0) {
+    parameters.w1 = random(hidden, 2 * width, 1.0 / std::sqrt(2.0 * static_cast<double>(width)));
+    parameters.w2 = at::zeros({width, hidden}, at::kFloat);
+  }
+  return parameters;
+}
+
+absl::Status TakeOver(const LookaheadTokens& file, LookaheadParameters& parameters) {
+  const int64_t width = parameters.embeddings.size(1), learned = file.facts.num_lookahead;
+  for (int64_t row = 0; row < parameters.embeddings.size(0); ++row) {
+    const int64_t from = std::min(row, learned - 1);
+    std::memcpy(parameters.embeddings[row].data_ptr<float>(), file.embeddings.data() + from * width,
+                static_cast<size_t>(width) * sizeof(float));
+  }
+  if (!parameters.adapter.empty() && !file.adapter.empty()) {
+    for (size_t layer = 0; layer < parameters.adapter.size(); ++layer) {
+      for (int i = 0; i < kNumAdaptedLinears; ++i) {
+        LowRankTensors& to = parameters.adapter[layer][i];
+        const LowRank& from = FileLinear(file.adapter[layer], i);
+        PASS_RETURN_IF_ERROR(Replace("adapter", ToTensor(from.a), to.a));
+        PASS_RETURN_IF_ERROR(Replace("adapter", ToTensor(from.b), to.b));
+      }
+    }
+  }
+  if (parameters.has_head() && file.head.has_value()) {
+    PASS_RETURN_IF_ERROR(Replace("head.w1", ToTensor(file.head->w1), parameters.w1));
+    PASS_RETURN_IF_ERROR(Replace("head.w2", ToTensor(file.head->w2), parameters.w2));
+  }
+  return absl::OkStatus();
+}
+
+LookaheadTokens ToFile(const LookaheadParameters& parameters, LookaheadFacts facts,
+                       std::vector<int32_t> frequent_tokens) {
+  LookaheadTokens file;
+  const at::Tensor embeddings = parameters.embeddings.detach().to(at::kCPU).to(at::kFloat).contiguous();
+  facts.num_lookahead = embeddings.size(0);
+  file.facts = std::move(facts);
+  file.embeddings.assign(embeddings.data_ptr<float>(), embeddings.data_ptr<float>() + embeddings.numel());
+  for (const auto& layer : parameters.adapter) {
+    LayerAdapter& written = file.adapter.emplace_back();
+    for (int i = 0; i < kNumAdaptedLinears; ++i) {
+      FileLinear(written, i) = {ToMatrix(layer[i].a), ToMatrix(layer[i].b)};
+    }
+  }
+  if (parameters.has_head()) {
+    file.head = LookaheadHead{ToMatrix(parameters.w1), ToMatrix(parameters.w2), std::move(frequent_tokens)};
+  }
+  return file;
+}
+
+}  // namespace pass

@@ -1,0 +1,59 @@
+// What is learned: look-ahead embeddings and, if wanted, the gated adapter and the head (core/model/lookahead_file.h says
+// what each tensor is). The masters are fp32; a step works on a copy in the compute type whose tensors are autograd leaves.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/config.h"
+#include "core/model/lookahead_file.h"
+
+namespace pass {
+
+struct LowRankTensors {
+  at::Tensor a;  // [r, in]
+  at::Tensor b;  // [out, r]
+};
+
+// In the order of the layer: qkv, attention_out, gate_up, down.
+enum AdaptedLinear { kQkv = 0, kAttentionOut, kGateUp, kDown, kNumAdaptedLinears };
+
+struct LookaheadParameters {
+  at::Tensor embeddings;                                                // [L, d]
+  std::vector<std::array<LowRankTensors, kNumAdaptedLinears>> adapter;  // per layer; empty: none
+  at::Tensor w1, w2;  // [H, 2 d], [d, H]; undefined: no head
+
+  bool has_head() const { return w1.defined(); }
+  // Every tensor with its name in the file, in a fixed order.
+  std::vector<std::pair<std::string, at::Tensor>> Named() const;
+  // Autograd leaves: the embeddings in fp32 at least, the rest in `compute_type`.
+  LookaheadParameters Leaves(at::ScalarType compute_type) const;
+};
+
+struct ParameterSizes {
+  int lookahead = 8;
+  int adapter_rank = 16;  // 0: no adapter
+  int head_hidden = 768;  // 0: no head
+};
+
+// Embeddings: the mean of the embedding table plus noise; a of the adapter and w1 random, b and w2 zero, so that at first
+// the rows are those of bare embeddings. The same for the same seed.
+LookaheadParameters InitialParameters(const LlamaConfig& config, const ParameterSizes& sizes,
+                                      const at::Tensor& embedding_table, uint64_t seed);
+
+// Takes over from a file what it has and `parameters` wants too; further look-ahead tokens start as the file's last.
+// INVALID_ARGUMENT: a rank or hidden size unlike the file's.
+absl::Status TakeOver(const LookaheadTokens& file, LookaheadParameters& parameters);
+
+LookaheadTokens ToFile(const LookaheadParameters& parameters, LookaheadFacts facts,
+                       std::vector<int32_t> frequent_tokens);
+
+// Rounded to nearest even, as the file holds them, and back.
+at::Tensor ToTensor(const Bf16Matrix& matrix);
+
+}  // namespace pass

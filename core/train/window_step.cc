@@ -1,0 +1,146 @@
+#include "core/train/window_step.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+#include <random>
+#include <set>
+
+#include "core/train/divergence.h"
+
+namespace pass {
+namespace {
+
+// States that a loss is taken of, with where each is measured.
+struct Predictions {
+  std::vector<at::Tensor> states;  // [n_i, d] each
+  std::vector<DivergenceTask> tasks;
+  std::vector<int> ahead;       // k of each task
+  std::vector<bool> recurrent;  // else from the row itself
+};
+
+at::Tensor Ids(const std::vector<int64_t>& ids, const at::Tensor& like) {
+  return at::tensor(ids).to(like.device());
+}
+
+// The head on every row, then its recurrent steps behind [LA]_1 and [LA]_2 as far as the window reaches.
+Predictions RunHead(const FrozenModel& model, std::span<const TokenId> window, std::span<const GroupRow> rows,
+                    const at::Tensor& hidden, const LookaheadParameters& leaves, const LossOptions& options,
+                    double scale) {
+  Predictions predictions;
+  std::vector<int64_t> alive(rows.size());
+  for (size_t i = 0; i < alive.size(); ++i) alive[i] = static_cast<int64_t>(i);
+  at::Tensor states = hidden;
+  for (int step = 0; step <= options.recurrent_steps; ++step) {
+    std::vector<int64_t> kept, still_alive, previous;
+    for (size_t i = 0; i < alive.size(); ++i) {
+      const GroupRow& row = rows[alive[i]];
+      const bool wanted = step == 0 || row.k + step <= options.recurrent_steps + 1;
+      if (!wanted || (step > 0 && row.k > 2)) continue;
+      const int32_t position = row.position() + step;
+      if (position >= static_cast<int32_t>(window.size())) continue;
+      kept.push_back(static_cast<int64_t>(i));
+      still_alive.push_back(alive[i]);
+      previous.push_back(window[position]);
+      const int ahead = row.k + step;
+      const double chain = step > 0 && row.k == 2 ? options.second_chain_weight : 1.0;
+      predictions.tasks.push_back(
+          {position, static_cast<float>(scale * chain * std::pow(options.decay, ahead - 1))});
+      predictions.ahead.push_back(ahead);
+      predictions.recurrent.push_back(step > 0);
+    }
+    if (kept.empty()) break;
+    states = model.HeadStep(step == 0 ? states : states.index_select(0, Ids(kept, states)),
+                            Ids(previous, states), leaves);
+    predictions.states.push_back(states);
+    alive = std::move(still_alive);
+  }
+  return predictions;
+}
+
+std::vector<int64_t> ScoredTokens(const at::Tensor& logits, std::span<const RowSummary> summaries,
+                                  const LossOptions& options, uint64_t seed) {
+  const std::vector<int64_t> likely = LikelyTokens(logits, summaries, options.least_likely);
+  std::set<int64_t> ids(likely.begin(), likely.end());
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < options.random_tokens; ++i) ids.insert(static_cast<int64_t>(random() % logits.size(1)));
+  return {ids.begin(), ids.end()};
+}
+
+}  // namespace
+
+void PredictionSums::Add(int k, double kl_nats, double top, double overlap_mass) {
+  if (static_cast<int>(count.size()) < k) {
+    for (auto* sums : {&count, &kl, &top1, &overlap}) sums->resize(k, 0.0);
+  }
+  count[k - 1] += 1;
+  kl[k - 1] += kl_nats;
+  top1[k - 1] += top;
+  overlap[k - 1] += overlap_mass;
+}
+
+void PredictionSums::Add(const PredictionSums& other) {
+  if (count.size() < other.count.size()) {
+    for (auto* sums : {&count, &kl, &top1, &overlap}) sums->resize(other.count.size(), 0.0);
+  }
+  for (size_t i = 0; i < other.count.size(); ++i) {
+    count[i] += other.count[i];
+    kl[i] += other.kl[i];
+    top1[i] += other.top1[i];
+    overlap[i] += other.overlap[i];
+  }
+}
+
+WindowResult ComputeWindow(const FrozenModel& model, std::span<const TokenId> window,
+                           std::span<const GroupRow> rows, const LookaheadParameters& leaves,
+                           const LossOptions& options, uint64_t seed) {
+  const Teacher teacher = model.Teach(window);
+  const std::vector<RowSummary> summaries = Summarise(teacher.logits);
+  double anchors = 0;
+  for (const GroupRow& row : rows) anchors += row.k == 1 ? 1 : 0;
+  WindowResult result;
+
+  const at::Tensor hidden = model.LookaheadRows(teacher, rows, leaves);
+  const at::Tensor row_logits = at::linear(hidden, model.tensors().lm_head);
+  const double row_weight = (leaves.has_head() ? options.row_weight : 1.0) / anchors;
+  std::vector<DivergenceTask> tasks;
+  for (const GroupRow& row : rows) {
+    tasks.push_back({row.position(), static_cast<float>(row_weight * std::pow(options.decay, row.k - 1))});
+  }
+  std::vector<at::Tensor> outputs = {row_logits}, output_gradients = {row_logits.detach()};
+  const std::vector<RowDivergence> row_divergences =
+      DivergeInPlace(output_gradients[0], teacher.logits, summaries, tasks);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const RowDivergence& d = row_divergences[i];
+    result.rows.Add(rows[i].k, d.kl, d.top1 ? 1 : 0, d.overlap);
+    result.loss += tasks[i].weight * d.kl;
+  }
+
+  if (leaves.has_head()) {
+    Predictions predictions = RunHead(model, window, rows, hidden, leaves, options, 1.0 / anchors);
+    const at::Tensor scored = Ids(ScoredTokens(teacher.logits, summaries, options, seed), hidden);
+    const at::Tensor logits =
+        at::linear(at::cat(predictions.states), model.tensors().lm_head.index_select(0, scored));
+    const at::Tensor targets = teacher.logits.index_select(1, scored);
+    outputs.push_back(logits);
+    output_gradients.push_back(logits.detach());
+    const std::vector<RowDivergence> divergences =
+        DivergeInPlace(output_gradients[1], targets, Summarise(targets), predictions.tasks);
+    for (size_t i = 0; i < divergences.size(); ++i) {
+      const RowDivergence& d = divergences[i];
+      (predictions.recurrent[i] ? result.recurrent : result.head)
+          .Add(predictions.ahead[i], d.kl, d.top1 ? 1 : 0, d.overlap);
+      result.loss += predictions.tasks[i].weight * d.kl;
+    }
+  }
+
+  std::vector<at::Tensor> inputs;
+  for (const auto& [name, leaf] : leaves.Named()) inputs.push_back(leaf);
+  result.gradients = torch::autograd::grad(outputs, inputs, output_gradients, /*retain_graph=*/std::nullopt,
+                                           /*create_graph=*/false, /*allow_unused=*/true);
+  return result;
+}
+
+}  // namespace pass
