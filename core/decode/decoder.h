@@ -35,8 +35,8 @@ struct Frontier {
 struct Absorbed {
   std::vector<TokenId> emitted;  // in order; at least one
   std::vector<int> commit;       // indices into the planned rows
-  bool validation_step =
-      false;        // false: a draft forward of `pass`, whose message follows with the validation
+  // False: a draft forward of `pass`, whose message follows with the validation.
+  bool validation_step = false;
   int drafted = 0;  // of this validation step
   int accepted = 0;
   int drafted_positions = 0;       // draft positions that held a draft: `drafted` in a chain, a tree's depth

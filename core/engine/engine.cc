@@ -75,9 +75,6 @@ void Engine::CancelAll(FinishReason reason, const absl::Status& error) {
 }
 
 bool Engine::Step() {
-  EndLate(clock_->Now());
-  DropEnded(waiting_);
-  DropEnded(running_);
   Admit();
   const bool ran = RunForward();
   observer_->OnState({.running = num_running(), .waiting = num_waiting(), .kv = model_->kv_usage()});
@@ -117,6 +114,9 @@ void Engine::DropEnded(Sequences& sequences) {
 }
 
 void Engine::Admit() {
+  EndLate(clock_->Now());
+  DropEnded(waiting_);
+  DropEnded(running_);
   while (!waiting_.empty() && num_running() < options_.max_sequences && AdmitNext()) {
   }
 }

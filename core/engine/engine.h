@@ -59,8 +59,11 @@ class Engine {
               absl::Time requested = absl::InfiniteFuture());
   void CancelAll(FinishReason reason, const absl::Status& error);
 
-  // Drops what was cancelled or has expired, admits, runs one forward, hands results on. False: nothing could
-  // be done now (idle, or every sequence waits for its reader).
+  // Drops what was cancelled or has expired, and admits who fits: what Step begins with, for a caller that
+  // wants to know who still waits before the forward.
+  void Admit();
+  // Admits, runs one forward, hands results on. False: nothing could be done now (idle, or every sequence
+  // waits for its reader).
   bool Step();
 
   int num_running() const { return static_cast<int>(running_.size()); }
@@ -74,7 +77,6 @@ class Engine {
 
   void EndLate(absl::Time now);
   void DropEnded(Sequences& sequences);
-  void Admit();
   bool AdmitNext();
   void ChooseMethods();
   std::vector<RowGrant> GrantRows() const;

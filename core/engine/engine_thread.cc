@@ -74,6 +74,8 @@ void EngineThread::Run() {
     Inbox input = TakeInput(progress);
     const bool stop = input.stop;
     GiveToEngine(std::move(input));
+    engine_->Admit();
+    Publish();  // who rides in the next forward does not wait, however long that takes
     progress = engine_->Step();
     Publish();
     if (stop) return;  // everything was ended before the Step, so nothing is left

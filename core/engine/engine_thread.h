@@ -40,7 +40,7 @@ class EngineThread {
   bool Drain(absl::Time deadline);
 
   // For liveness: the thread hangs if it is busy and its last heartbeat is old. Busy: it is not asleep,
-  // waiting for requests, readers or deadlines. A heartbeat: when it woke up, and after every Step.
+  // waiting for requests, readers or deadlines. A heartbeat: when it woke up, before and after every Step.
   absl::Time last_heartbeat() const;
   bool busy() const;
 
@@ -84,7 +84,7 @@ class EngineThread {
   Inbox inbox_ ABSL_GUARDED_BY(mutex_);
   RequestHandle next_handle_ ABSL_GUARDED_BY(mutex_) = 1;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  // The engine's, after the last Step, and what it was given since.
+  // The engine's, after the last Step or the admission before the next one, and what it was given since.
   int num_running_ ABSL_GUARDED_BY(mutex_) = 0;
   int num_waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;

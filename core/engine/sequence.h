@@ -78,9 +78,8 @@ class Sequence {
   // the sequence.
   absl::Status TakeResults(std::span<const RowResult> results);
   std::span<const int> commit() const { return commit_; }
-  DraftHandle release_before() const {
-    return release_before_;
-  }  // of the last results; 0: nothing to release
+  // Of the last results; 0: nothing to release.
+  DraftHandle release_before() const { return release_before_; }
   int num_emitted() const { return num_emitted_; }
   // After the forward's time is known. `now`: its end.
   void AddForward(const ForwardReport& forward, absl::Time now);
