@@ -118,7 +118,9 @@ at::Tensor FrozenModel::LookaheadRows(const Teacher& teacher, std::span<const Gr
 at::Tensor FrozenModel::HeadStep(const at::Tensor& states, const at::Tensor& previous_ids,
                                  const LookaheadParameters& parameters) const {
   const at::Tensor previous = tensors_.embedding.index_select(0, previous_ids);
-  const at::Tensor hidden = at::silu(at::linear(at::cat({states, previous}, 1), parameters.w1));
+  const at::Tensor input =
+      at::cat({states * (1 / parameters.state_rms), previous * (1 / parameters.embedding_rms)}, 1);
+  const at::Tensor hidden = at::silu(at::linear(input, parameters.w1));
   return states + at::linear(hidden, parameters.w2);
 }
 

@@ -23,6 +23,16 @@ Bf16Matrix ToMatrix(const at::Tensor& tensor) {
   return matrix;
 }
 
+double Rms(const at::Tensor& tensor) {
+  return tensor.to(at::kFloat).square().mean().sqrt().item().toDouble();
+}
+
+// w1 with its columns for the state and for the embedding times these.
+at::Tensor ScaleHalves(const at::Tensor& w1, double state, double embedding) {
+  const std::vector<at::Tensor> halves = w1.detach().chunk(2, 1);
+  return at::cat({halves[0] * state, halves[1] * embedding}, 1);
+}
+
 absl::Status Replace(const std::string& name, const at::Tensor& read, at::Tensor& tensor) {
   if (read.sizes() != tensor.sizes()) {
     return absl::InvalidArgumentError(
@@ -81,12 +91,14 @@ LookaheadParameters LookaheadParameters::Leaves(at::ScalarType compute_type) con
   if (has_head()) {
     leaves.w1 = leaf(w1, compute_type);
     leaves.w2 = leaf(w2, compute_type);
+    leaves.state_rms = state_rms;
+    leaves.embedding_rms = embedding_rms;
   }
   return leaves;
 }
 
 LookaheadParameters InitialParameters(const LlamaConfig& config, const ParameterSizes& sizes,
-                                      const at::Tensor& embedding_table, uint64_t seed) {
+                                      const LlamaTensors& model, uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   const auto random = [&](int64_t rows, int64_t columns, double scale) {
     return at::randn({rows, columns}, generator, at::kFloat).mul_(scale);
@@ -95,7 +107,7 @@ LookaheadParameters InitialParameters(const LlamaConfig& config, const Parameter
   const int64_t heads_width = int64_t{config.num_heads} * config.head_dim;
   const int64_t qkv_width = heads_width + 2 * int64_t{config.num_kv_heads} * config.head_dim;
   LookaheadParameters parameters;
-  parameters.embeddings = embedding_table.to(at::kCPU).to(at::kFloat).mean(0, /*keepdim=*/true) +
+  parameters.embeddings = model.embedding.to(at::kCPU).to(at::kFloat).mean(0, /*keepdim=*/true) +
                           random(sizes.lookahead, width, 0.02);
   const std::array<std::array<int64_t, 2>, kNumAdaptedLinears> shapes = {
       {{width, qkv_width}, {heads_width, width}, {width, 2 * config.ffn_width}, {config.ffn_width, width}}};
@@ -110,6 +122,8 @@ LookaheadParameters InitialParameters(const LlamaConfig& config, const Parameter
   if (hidden > 0) {
     parameters.w1 = random(hidden, 2 * width, 1.0 / std::sqrt(2.0 * static_cast<double>(width)));
     parameters.w2 = at::zeros({width, hidden}, at::kFloat);
+    parameters.state_rms = Rms(model.final_norm);
+    parameters.embedding_rms = Rms(model.embedding);
   }
   return parameters;
 }
@@ -132,7 +146,9 @@ absl::Status TakeOver(const LookaheadTokens& file, LookaheadParameters& paramete
     }
   }
   if (parameters.has_head() && file.head.has_value()) {
-    PASS_RETURN_IF_ERROR(Replace("head.w1", ToTensor(file.head->w1), parameters.w1));
+    PASS_RETURN_IF_ERROR(Replace(
+        "head.w1", ScaleHalves(ToTensor(file.head->w1), parameters.state_rms, parameters.embedding_rms),
+        parameters.w1));
     PASS_RETURN_IF_ERROR(Replace("head.w2", ToTensor(file.head->w2), parameters.w2));
   }
   return absl::OkStatus();
@@ -152,7 +168,9 @@ LookaheadTokens ToFile(const LookaheadParameters& parameters, LookaheadFacts fac
     }
   }
   if (parameters.has_head()) {
-    file.head = LookaheadHead{ToMatrix(parameters.w1), ToMatrix(parameters.w2), std::move(frequent_tokens)};
+    file.head = LookaheadHead{
+        ToMatrix(ScaleHalves(parameters.w1, 1 / parameters.state_rms, 1 / parameters.embedding_rms)),
+        ToMatrix(parameters.w2), std::move(frequent_tokens)};
   }
   return file;
 }

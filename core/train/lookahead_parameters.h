@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "core/model/config.h"
 #include "core/model/lookahead_file.h"
+#include "core/model/weights.h"
 
 namespace pass {
 
@@ -26,10 +27,13 @@ enum AdaptedLinear { kQkv = 0, kAttentionOut, kGateUp, kDown, kNumAdaptedLinears
 struct LookaheadParameters {
   at::Tensor embeddings;                                                // [L, d]
   std::vector<std::array<LowRankTensors, kNumAdaptedLinears>> adapter;  // per layer; empty: none
-  at::Tensor w1, w2;  // [H, 2 d], [d, H]; undefined: no head
+  // Of the head, [H, 2 d] and [d, H]; undefined: no head. This w1 works on inputs of size about 1: states divided by
+  // state_rms and embeddings by embedding_rms, so that one learning rate suits both halves. The file holds the product.
+  at::Tensor w1, w2;
+  double state_rms = 1, embedding_rms = 1;
 
   bool has_head() const { return w1.defined(); }
-  // Every tensor with its name in the file, in a fixed order.
+  // Every tensor with the file's name for it, in a fixed order.
   std::vector<std::pair<std::string, at::Tensor>> Named() const;
   // Autograd leaves: the embeddings in fp32 at least, the rest in `compute_type`.
   LookaheadParameters Leaves(at::ScalarType compute_type) const;
@@ -44,7 +48,7 @@ struct ParameterSizes {
 // Embeddings: the mean of the embedding table plus noise; a of the adapter and w1 random, b and w2 zero, so that at first
 // the rows are those of bare embeddings. The same for the same seed.
 LookaheadParameters InitialParameters(const LlamaConfig& config, const ParameterSizes& sizes,
-                                      const at::Tensor& embedding_table, uint64_t seed);
+                                      const LlamaTensors& model, uint64_t seed);
 
 // Takes over from a file what it has and `parameters` wants too; further look-ahead tokens start as the file's last.
 // INVALID_ARGUMENT: a rank or hidden size unlike the file's.

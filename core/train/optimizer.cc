@@ -13,6 +13,10 @@ Optimizer::Optimizer(LookaheadParameters parameters, const LearningRates& rates)
     : parameters_(std::move(parameters)), rates_(rates) {
   for (const auto& [name, master] : parameters_.Named()) {
     names_.push_back(name);
+    later_rates_.push_back(name == "lookahead.embeddings" ? rates_.embeddings_later
+                           : name == "head.w1"            ? rates_.head_in
+                           : name == "head.w2"            ? rates_.head_out
+                                                          : rates_.adapter);
     masters_.push_back(master);
     first_moments_.push_back(at::zeros_like(master));
     second_moments_.push_back(at::zeros_like(master));
@@ -31,14 +35,13 @@ double Optimizer::Step(std::vector<at::Tensor> gradients, double progress) {
   const double warm_up = std::min(1.0, static_cast<double>(steps_ + 1) / rates_.warm_up_steps);
   const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::clamp(progress, 0.0, 1.0)));
   const double factor = warm_up * (rates_.last_fraction + (1 - rates_.last_fraction) * cosine);
-  const bool alone = masters_.size() == 1;
-  const double embeddings =
-      alone || steps_ < rates_.embedding_steps ? rates_.embeddings : rates_.embeddings_later;
+  const bool first_steps = masters_.size() == 1 || steps_ < rates_.embedding_steps;
   ++steps_;
   for (size_t i = 0; i < masters_.size(); ++i) {
     at::_fused_adam_({masters_[i]}, {gradients[i]}, {first_moments_[i]}, {second_moments_[i]}, {},
                      {at::full({}, static_cast<double>(steps_), at::kFloat)},
-                     factor * (i == 0 ? embeddings : rates_.weights), /*beta1=*/0.9, /*beta2=*/0.98,
+                     factor * (i == 0 && first_steps ? rates_.embeddings : later_rates_[i]), /*beta1=*/0.9,
+                     /*beta2=*/0.98,
                      /*weight_decay=*/0, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
   }
   return norm;

@@ -18,7 +18,8 @@ struct LearningRates {
   double embeddings = 0.1;         // bare embeddings learn nothing at a tenth of it
   double embeddings_later = 0.03;  // beside an adapter or a head, after `embedding_steps`
   int embedding_steps = 80;
-  double weights = 2e-3;  // adapter and head
+  double adapter = 2e-3;
+  double head_in = 1e-3, head_out = 3e-4;  // w1, w2: states that change fast are of no use to recurrent steps
   int warm_up_steps = 20;
   double last_fraction = 0.02;
 };
@@ -44,6 +45,7 @@ class Optimizer {
   LearningRates rates_;
   std::vector<at::Tensor> masters_, first_moments_, second_moments_;
   std::vector<std::string> names_;
+  std::vector<double> later_rates_;  // of each master, after `embedding_steps`
   int64_t steps_ = 0;
 };
 

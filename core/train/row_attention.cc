@@ -54,15 +54,15 @@ at::Tensor RowAttention::Attend(const at::Tensor& query, const at::Tensor& keys,
   const at::Tensor prefix_scores =
       at::bmm(scaled, prefix_keys.transpose(1, 2)).view({kv, num_rows, repeat, num_tokens});
   const at::Tensor group_scores =
-      at::matmul(scaled.view({kv, num_rows, repeat, dim}).to(wide), gather(keys).transpose(2, 3).to(wide));
+      at::matmul(scaled.view({kv, num_rows, repeat, dim}), gather(keys).transpose(2, 3)).to(wide);
   const at::Tensor scores =
       at::cat({(prefix_scores + prefix_mask_).to(wide), group_scores + group_mask_.to(wide)}, -1);
   const std::vector<at::Tensor> weights =
       at::softmax(scores, -1).split_with_sizes({num_tokens, longest_}, -1);
   const at::Tensor from_prefix =
       at::bmm(weights[0].to(type).reshape({kv, num_rows * repeat, num_tokens}), prefix_values);
-  const at::Tensor from_group = at::matmul(weights[1], gather(values).to(wide));  // [K, R, repeat, D]
-  return (from_prefix.view({kv, num_rows, repeat, dim}) + from_group.to(type))
+  const at::Tensor from_group = at::matmul(weights[1].to(type), gather(values));  // [K, R, repeat, D]
+  return (from_prefix.view({kv, num_rows, repeat, dim}) + from_group)
       .permute({1, 0, 2, 3})
       .reshape({num_rows, kv * repeat * dim});
 }

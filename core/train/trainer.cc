@@ -92,7 +92,7 @@ absl::Status Prepare(Run& run) {
   run.store = std::make_unique<SampleStore>(std::move(store));
 
   LookaheadParameters parameters =
-      InitialParameters(config, options.sizes, run.model->tensors().embedding, options.seed);
+      InitialParameters(config, options.sizes, run.model->tensors(), options.seed);
   if (!options.init_path.empty()) {
     PASS_ASSIGN_OR_RETURN(const LoadedLookahead init,
                           ReadLookaheadFile(options.init_path, config, run.fingerprint));
@@ -209,7 +209,7 @@ absl::Status Loop(Run& run, const std::atomic<bool>& interrupted) {
       return absl::InternalError(
           absl::StrCat("the loss of step ", run.optimizer->steps() + 1,
                        " is not a number; the last checkpoint is intact: --resume with a lower "
-                       "--learning-rate"));
+                       "--adapter-learning-rate"));
     }
     for (const WindowResult& result : results) {
       loss += result.loss / static_cast<double>(results.size());

@@ -69,16 +69,37 @@ std::vector<int64_t> ScoredTokens(const at::Tensor& logits, std::span<const RowS
   return {ids.begin(), ids.end()};
 }
 
+// Tokens that are scored: their rows of lm_head, and the teacher's logits of them.
+struct Vocabulary {
+  at::Tensor weight;   // [n, d]
+  at::Tensor teacher;  // [T, n]
+};
+
+struct Losses {
+  std::vector<at::Tensor> outputs, gradients;  // of autograd
+  double sum = 0;
+
+  std::vector<RowDivergence> Add(const at::Tensor& states, const Vocabulary& tokens,
+                                 std::span<const DivergenceTask> tasks) {
+    outputs.push_back(at::linear(states, tokens.weight));
+    gradients.push_back(outputs.back().detach());
+    std::vector<RowDivergence> divergences =
+        DivergeInPlace(gradients.back(), tokens.teacher, Summarise(tokens.teacher), tasks);
+    for (size_t i = 0; i < tasks.size(); ++i) sum += tasks[i].weight * divergences[i].kl;
+    return divergences;
+  }
+};
+
 }  // namespace
 
-void PredictionSums::Add(int k, double kl_nats, double top, double overlap_mass) {
+void PredictionSums::Add(int k, const RowDivergence& divergence) {
   if (static_cast<int>(count.size()) < k) {
     for (auto* sums : {&count, &kl, &top1, &overlap}) sums->resize(k, 0.0);
   }
   count[k - 1] += 1;
-  kl[k - 1] += kl_nats;
-  top1[k - 1] += top;
-  overlap[k - 1] += overlap_mass;
+  kl[k - 1] += divergence.kl;
+  top1[k - 1] += divergence.top1 ? 1 : 0;
+  overlap[k - 1] += divergence.overlap;
 }
 
 void PredictionSums::Add(const PredictionSums& other) {
@@ -102,44 +123,37 @@ WindowResult ComputeWindow(const FrozenModel& model, std::span<const TokenId> wi
   for (const GroupRow& row : rows) anchors += row.k == 1 ? 1 : 0;
   WindowResult result;
 
+  const at::Tensor scored = Ids(ScoredTokens(teacher.logits, summaries, options, seed), teacher.logits);
+  const Vocabulary some{model.tensors().lm_head.index_select(0, scored),
+                        teacher.logits.index_select(1, scored)};
+  const Vocabulary all{model.tensors().lm_head, teacher.logits};
+  Losses losses;
+
   const at::Tensor hidden = model.LookaheadRows(teacher, rows, leaves);
-  const at::Tensor row_logits = at::linear(hidden, model.tensors().lm_head);
   const double row_weight = (leaves.has_head() ? options.row_weight : 1.0) / anchors;
   std::vector<DivergenceTask> tasks;
   for (const GroupRow& row : rows) {
     tasks.push_back({row.position(), static_cast<float>(row_weight * std::pow(options.decay, row.k - 1))});
   }
-  std::vector<at::Tensor> outputs = {row_logits}, output_gradients = {row_logits.detach()};
-  const std::vector<RowDivergence> row_divergences =
-      DivergeInPlace(output_gradients[0], teacher.logits, summaries, tasks);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const RowDivergence& d = row_divergences[i];
-    result.rows.Add(rows[i].k, d.kl, d.top1 ? 1 : 0, d.overlap);
-    result.loss += tasks[i].weight * d.kl;
-  }
+  const bool whole = seed % static_cast<uint64_t>(options.vocabulary_every) == 0;
+  const std::vector<RowDivergence> of_rows = losses.Add(hidden, whole ? all : some, tasks);
+  for (size_t i = 0; i < rows.size(); ++i) result.rows.Add(rows[i].k, of_rows[i]);
 
   if (leaves.has_head()) {
-    Predictions predictions = RunHead(model, window, rows, hidden, leaves, options, 1.0 / anchors);
-    const at::Tensor scored = Ids(ScoredTokens(teacher.logits, summaries, options, seed), hidden);
-    const at::Tensor logits =
-        at::linear(at::cat(predictions.states), model.tensors().lm_head.index_select(0, scored));
-    const at::Tensor targets = teacher.logits.index_select(1, scored);
-    outputs.push_back(logits);
-    output_gradients.push_back(logits.detach());
-    const std::vector<RowDivergence> divergences =
-        DivergeInPlace(output_gradients[1], targets, Summarise(targets), predictions.tasks);
-    for (size_t i = 0; i < divergences.size(); ++i) {
-      const RowDivergence& d = divergences[i];
-      (predictions.recurrent[i] ? result.recurrent : result.head)
-          .Add(predictions.ahead[i], d.kl, d.top1 ? 1 : 0, d.overlap);
-      result.loss += predictions.tasks[i].weight * d.kl;
+    const Predictions predictions = RunHead(model, window, rows, hidden, leaves, options, 1.0 / anchors);
+    const std::vector<RowDivergence> of_head =
+        losses.Add(at::cat(predictions.states), some, predictions.tasks);
+    for (size_t i = 0; i < of_head.size(); ++i) {
+      (predictions.recurrent[i] ? result.recurrent : result.head).Add(predictions.ahead[i], of_head[i]);
     }
   }
+  result.loss = losses.sum;
 
   std::vector<at::Tensor> inputs;
   for (const auto& [name, leaf] : leaves.Named()) inputs.push_back(leaf);
-  result.gradients = torch::autograd::grad(outputs, inputs, output_gradients, /*retain_graph=*/std::nullopt,
-                                           /*create_graph=*/false, /*allow_unused=*/true);
+  result.gradients =
+      torch::autograd::grad(losses.outputs, inputs, losses.gradients, /*retain_graph=*/std::nullopt,
+                            /*create_graph=*/false, /*allow_unused=*/true);
   return result;
 }
 

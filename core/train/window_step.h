@@ -1,8 +1,8 @@
 // The loss of one window and its gradients.
 //
-// Loss, in nats per anchor: KL(teacher || row) of each look-ahead row over the vocabulary, and, with a head, KL of each
-// state after the head and of its recurrent steps over the tokens that the teacher finds likely somewhere in the window
-// (and some at random): in serving the head scores a shortlist too. A prediction k tokens ahead weighs 0.8^(k-1).
+// Loss, in nats per anchor: KL(teacher || row) of each look-ahead row, and, with a head, KL of each state after the head and
+// of its recurrent steps. They are taken over the tokens that the teacher finds likely somewhere in the window and some at
+// random, which is a twentieth of the work; the rows' own, which make the shortlist, now and then over the vocabulary. A prediction k tokens ahead weighs 0.8^(k-1).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/token_id.h"
+#include "core/train/divergence.h"
 #include "core/train/frozen_model.h"
 
 namespace pass {
@@ -20,7 +21,8 @@ struct LossOptions {
   double decay = 0.8;
   double row_weight = 0.5;     // of the rows themselves beside the head; 1 without a head
   double least_likely = 3e-4;  // a token this likely at some position of the window is scored by the head
-  int random_tokens = 512;     // scored besides
+  int random_tokens = 1024;    // scored besides
+  int vocabulary_every = 4;    // one window in so many is scored over the vocabulary
   int recurrent_steps = 4;     // after the head of [LA]_1; one fewer after [LA]_2; none behind later rows
   double second_chain_weight = 0.5;  // of the recurrent steps after [LA]_2
 };
@@ -29,7 +31,7 @@ struct LossOptions {
 struct PredictionSums {
   std::vector<double> count, kl, top1, overlap;
 
-  void Add(int k, double kl_nats, double top, double overlap_mass);
+  void Add(int k, const RowDivergence& divergence);
   void Add(const PredictionSums& other);
 };
 
