@@ -76,9 +76,11 @@ void GenerationFlags::AddTo(CLI::App* command) {
   command->add_option("--stop-id", stop_ids, "Token ids that end the text")->allow_extra_args();
   command->add_flag("--include-stop", include_stop, "Keep the matched stop string in the text");
   command->add_flag("--ignore-eos", ignore_eos, "Go on after the model's end-of-sequence token");
-  AddOptional(command, "--method", &method, "Decoding: auto, plain or pass (default: the server's)");
+  AddOptional(command, "--method", &method, "Decoding: auto, plain, pass or tree (default: the server's)");
   AddOptional(command, "--lookahead", &lookahead,
-              "Look-ahead tokens of method pass (default: all that are loaded)");
+              "Look-ahead tokens of pass, longest group of tree and auto (default: the server's)");
+  AddOptional(command, "--max-rows", &max_rows,
+              "Most rows in a forward of tree and auto (default: the server's)");
   AddOptional(command, "--model", &model, "Refuse any other model than this one");
   AddOptional(command, "--request-id", &request_id, "Name of the request in the server's log");
 }
@@ -113,6 +115,7 @@ v1::GenerateRequest GenerationFlags::ToRequest() const {
     request.mutable_speculation()->set_method(*method);
   }
   if (lookahead.has_value()) request.mutable_speculation()->set_lookahead(*lookahead);
+  if (max_rows.has_value()) request.mutable_speculation()->set_max_rows(*max_rows);
   return request;
 }
 

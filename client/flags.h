@@ -44,6 +44,7 @@ struct GenerationFlags {
   bool include_stop = false;
   bool ignore_eos = false;
   std::optional<std::string> method;
+  std::optional<int32_t> max_rows;
   std::optional<int32_t> lookahead;
   std::optional<std::string> model;
   std::optional<std::string> request_id;

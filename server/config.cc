@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "core/engine/request.h"
 #include "server/logging.h"
 
 namespace pass {
@@ -81,6 +82,9 @@ Flags AddFlags(CLI::App* app, ServerConfig* config) {
   flags.Add("max-sequences", &config->max_sequences, "requests decoded at a time");
   flags.Add("max-queue", &config->max_queue, "requests that may wait; more are refused");
   flags.Add("prefill-chunk", &config->prefill_chunk, "prompt tokens of one forward");
+  flags.Add("method", &config->method, "decoding of requests that name none: auto, plain, pass or tree");
+  flags.Add("lookahead", &config->lookahead, "look-ahead tokens of requests that name no number; -1: all");
+  flags.Add("max-rows", &config->max_rows, "most rows of one request in a forward of tree and auto");
   flags.Add("context-length", &config->context_length, "longest prompt + completion; 0: the model's own");
   flags.Add("max-message-mib", &config->max_message_mib, "largest request message");
   flags.Add("max-prompt-bytes", &config->max_prompt_bytes, "largest prompt text, before it is tokenised");
@@ -115,12 +119,15 @@ absl::Status ServerConfig::Validate() const {
   for (const absl::Status& status :
        {AtLeast("--threads", threads, 0, 1024), AtLeast("--kv-cache-mib", kv_cache_mib, 1, kMost),
         AtLeast("--max-sequences", max_sequences, 1, 4096), AtLeast("--max-queue", max_queue, 1, 1 << 20),
-        AtLeast("--prefill-chunk", prefill_chunk, 1, 1 << 16),
-        AtLeast("--context-length", context_length, 0, kMost),
+        AtLeast("--prefill-chunk", prefill_chunk, 1, 1 << 16), AtLeast("--lookahead", lookahead, -1, 1024),
+        AtLeast("--max-rows", max_rows, 1, kMostRows), AtLeast("--context-length", context_length, 0, kMost),
         AtLeast("--max-message-mib", max_message_mib, 1, 1024),
         AtLeast("--max-prompt-bytes", max_prompt_bytes, 1, kMost),
         AtLeast("--outbox-tokens", outbox_tokens, 1, 1 << 20)}) {
     if (!status.ok()) return status;
+  }
+  if (!MethodOfName(method).has_value()) {
+    return absl::InvalidArgumentError("--method must be auto, plain, pass or tree");
   }
   if (slow_reader_timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError("--slow-reader-timeout must be above 0");
@@ -169,6 +176,9 @@ void LogConfig(const ServerConfig& config) {
        {"max_sequences", int64_t{config.max_sequences}},
        {"max_queue", int64_t{config.max_queue}},
        {"prefill_chunk", int64_t{config.prefill_chunk}},
+       {"method", config.method},
+       {"lookahead", int64_t{config.lookahead}},
+       {"max_rows", int64_t{config.max_rows}},
        {"context_length", int64_t{config.context_length}},
        {"max_message_mib", int64_t{config.max_message_mib}},
        {"max_prompt_bytes", config.max_prompt_bytes},

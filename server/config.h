@@ -23,8 +23,11 @@ struct ServerConfig {
   int64_t kv_cache_mib = 1024;
   int max_sequences = 16;
   int max_queue = 64;
-  int prefill_chunk = 128;     // prompt rows of one forward
-  int32_t context_length = 0;  // 0: the model's own
+  int prefill_chunk = 128;      // prompt rows of one forward
+  std::string method = "auto";  // of requests that name none, as the next two
+  int lookahead = -1;           // -1: all that are loaded
+  int max_rows = 32;            // of one request in a forward of `tree` and `auto`
+  int32_t context_length = 0;   // 0: the model's own
   int max_message_mib = 4;
   int64_t max_prompt_bytes = int64_t{1} << 20;
   int outbox_tokens = 256;

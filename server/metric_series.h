@@ -14,13 +14,13 @@
 
 namespace pass {
 
-inline constexpr size_t kNumForwardKinds = 4;
-inline constexpr size_t kNumMethods = 2;  // plain and pass: reports never say auto
+inline constexpr size_t kNumForwardKinds = 5;
+inline constexpr size_t kNumMethods = 3;  // plain, pass and tree: reports never say auto
 inline constexpr size_t kNumFinishReasons = 5;
 inline constexpr size_t kNumRejectionReasons = 9;
 inline constexpr size_t kNumCancelCauses = 4;
 inline constexpr size_t kNumBatchBuckets = 12;  // 1, 2, 4, ... 2048
-inline constexpr int kMaxPositions = 32;        // look-ahead tokens counted by position
+inline constexpr int kMaxPositions = 32;        // draft positions that are counted apart
 
 // By method and batch bucket.
 struct BatchSeries {

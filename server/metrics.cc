@@ -91,8 +91,8 @@ void Metrics::OnStep(const StepReport& report, absl::Duration since_last, bool f
   series_->draft_tokens.Increment(report.drafted);
   series_->accepted_tokens.Increment(report.accepted);
   series_->accepted_per_step.Observe(report.accepted);
-  // Accepted drafts are a prefix of the proposed ones.
-  for (int i = 0; i < std::min(report.drafted, kMaxPositions); ++i) {
+  // Accepted drafts are a prefix of the positions that held one.
+  for (int i = 0; i < std::min(report.drafted_positions, kMaxPositions); ++i) {
     series_->drafted_by_position[i]->Increment();
     if (i < report.accepted) series_->accepted_by_position[i]->Increment();
   }

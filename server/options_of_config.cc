@@ -36,7 +36,11 @@ WarmUpOptions WarmUpOptionsOf(const ServerConfig& config) {
 }
 
 ServiceOptions ServiceOptionsOf(const ServerConfig& config) {
-  return {.limits = {.max_prompt_bytes = config.max_prompt_bytes}, .outbox_tokens = config.outbox_tokens};
+  return {.limits = {.max_prompt_bytes = config.max_prompt_bytes,
+                     .method = *MethodOfName(config.method),
+                     .lookahead = config.lookahead,
+                     .max_rows = config.max_rows},
+          .outbox_tokens = config.outbox_tokens};
 }
 
 GrpcServerOptions GrpcServerOptionsOf(const ServerConfig& config) {

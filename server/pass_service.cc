@@ -213,6 +213,7 @@ grpc::ServerUnaryReactor* PassService::GetModelInfo(grpc::CallbackServerContext*
                                                   model.text.end_of_sequence_ids.end());
   response->add_methods("auto");
   response->add_methods("plain");
+  response->add_methods("tree");
   if (model.info.num_lookahead > 0) response->add_methods("pass");
   response->set_server_version(ServerVersion());
   reactor->Finish(grpc::Status::OK);

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "core/engine/request.h"
 #include "core/model/language_model.h"
 #include "core/text/text_model.h"
 
@@ -20,8 +21,12 @@ struct ServedModel {
 // model is another thread's.
 absl::StatusOr<ServedModel> MakeServedModel(const LanguageModel& model, TextModel text);
 
+// What requests may be, and what they are where they do not say.
 struct RequestLimits {
   int64_t max_prompt_bytes = int64_t{1} << 20;
+  Method method = Method::kAuto;
+  int lookahead = -1;  // -1: all that are loaded; more than these is as many
+  int max_rows = 32;
 };
 
 }  // namespace pass

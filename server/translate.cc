@@ -4,6 +4,7 @@
 #include <google/protobuf/unknown_field_set.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -109,23 +110,23 @@ void TranslateStopping(const v1::Stopping& stopping, int64_t vocab_size, Generat
   result->ignore_eos = stopping.ignore_eos();
 }
 
-void TranslateSpeculation(const v1::Speculation& speculation, int num_lookahead, GenerationRequest* result,
-                          Violations* violations) {
-  const std::string& method = speculation.has_method() ? speculation.method() : "auto";
-  if (method == "plain") {
-    result->method = Method::kPlain;
-  } else if (method == "pass") {
-    result->method = Method::kPass;
-  } else if (method == "auto") {
-    result->method = Method::kAuto;
-  } else {
-    violations->Add("speculation.method", "must be auto, plain or pass");
+void TranslateSpeculation(const v1::Speculation& speculation, int num_lookahead, const RequestLimits& limits,
+                          GenerationRequest* result, Violations* violations) {
+  const std::optional<Method> method =
+      speculation.has_method() ? MethodOfName(speculation.method()) : limits.method;
+  if (!method.has_value()) violations->Add("speculation.method", "must be auto, plain, pass or tree");
+  result->method = method.value_or(limits.method);
+  result->max_rows = limits.max_rows;
+  if (speculation.has_max_rows()) result->max_rows = speculation.max_rows();
+  if (result->max_rows < 1 || result->max_rows > kMostRows) {
+    violations->Add("speculation.max_rows", absl::StrCat("must be from 1 to ", kMostRows));
   }
-  result->lookahead = num_lookahead;
+  result->lookahead = limits.lookahead < 0 ? num_lookahead : std::min(limits.lookahead, num_lookahead);
   if (!speculation.has_lookahead()) return;
   result->lookahead = speculation.lookahead();
   // Without look-ahead tokens, method "pass" has its own answer: FAILED_PRECONDITION.
-  const bool too_many = speculation.lookahead() > num_lookahead && !(method == "pass" && num_lookahead == 0);
+  const bool too_many =
+      speculation.lookahead() > num_lookahead && !(method == Method::kPass && num_lookahead == 0);
   if (speculation.lookahead() < 0 || too_many) {
     violations->Add("speculation.lookahead", absl::StrCat("must be from 0 to ", num_lookahead));
   }
@@ -168,7 +169,7 @@ absl::StatusOr<GenerationRequest> Translate(const v1::GenerateRequest& request, 
   TranslateId(request, &result, &violations);
   TranslateSampling(request.sampling(), &result.sampling, &violations);
   TranslateStopping(request.stopping(), model.info.vocab_size, &result, &violations);
-  TranslateSpeculation(request.speculation(), model.info.num_lookahead, &result, &violations);
+  TranslateSpeculation(request.speculation(), model.info.num_lookahead, limits, &result, &violations);
   if (request.has_skip_special_tokens()) result.skip_special_tokens = request.skip_special_tokens();
 
   absl::StatusOr<std::vector<TokenId>> prompt = EncodePrompt(request, model, limits, &violations);

@@ -9,20 +9,21 @@ void Accounts::AddToken(TokenId token, std::string_view text) {
   pending_.text.append(text);
 }
 
-void Accounts::AddValidation(int drafted, int accepted) {
+void Accounts::AddValidation(int drafted, int accepted, int drafted_positions) {
   pending_.drafted += drafted;
   pending_.accepted += accepted;
+  pending_.drafted_positions += drafted_positions;
   ++summary_.validation_steps;
-  if (static_cast<size_t>(drafted) > summary_.drafted_by_position.size()) {
-    summary_.drafted_by_position.resize(drafted);
-    summary_.accepted_by_position.resize(drafted);
+  if (static_cast<size_t>(drafted_positions) > summary_.drafted_by_position.size()) {
+    summary_.drafted_by_position.resize(drafted_positions);
+    summary_.accepted_by_position.resize(drafted_positions);
   }
-  for (int i = 0; i < drafted; ++i) ++summary_.drafted_by_position[i];
+  for (int i = 0; i < drafted_positions; ++i) ++summary_.drafted_by_position[i];
   for (int i = 0; i < accepted; ++i) ++summary_.accepted_by_position[i];
 }
 
 void Accounts::AddForward(Method method, int rows, const ForwardReport& forward) {
-  const bool mixed = forward.kind != ForwardKind::kPlain && forward.kind != ForwardKind::kPass;
+  const bool mixed = forward.kind == ForwardKind::kPrefill || forward.kind == ForwardKind::kMixed;
   if (pending_.forwards == 0) {
     pending_batch_ = forward.sequences;
     pending_mixed_ = mixed;

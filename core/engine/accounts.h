@@ -26,7 +26,8 @@ class Accounts {
  public:
   void AddToken(TokenId token, std::string_view text);
   // The validation step that ends the report. `accepted`: of the drafts, those that were emitted.
-  void AddValidation(int drafted, int accepted);
+  // `drafted_positions`: as Absorbed's.
+  void AddValidation(int drafted, int accepted, int drafted_positions);
   // A forward in which the sequence decoded, `rows` of them its own. After the forward's tokens.
   void AddForward(Method method, int rows, const ForwardReport& forward);
 

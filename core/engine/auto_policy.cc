@@ -5,8 +5,9 @@
 namespace pass {
 namespace {
 
-constexpr double kPlainWeight = 1.0 / 8;  // few baseline samples come while `pass` runs: each must count
-constexpr double kPassWeight = 1.0 / 32;  // accepted lengths vary much from round to round
+constexpr double kPlainWeight = 1.0 / 8;  // few baseline samples come while `tree` runs: each must count
+constexpr double kTreeWeight = 1.0 / 32;  // accepted lengths vary much from step to step
+constexpr double kSlowerThanProven = 1.03;
 
 }  // namespace
 
@@ -41,7 +42,7 @@ Method AutoPolicy::Choose(int batch) {
     Rest(bucket);
     return Method::kPlain;
   }
-  return Method::kPass;
+  return Method::kTree;
 }
 
 void AutoPolicy::Observe(ForwardKind kind, int batch, int emitted_tokens, absl::Duration time) {
@@ -52,34 +53,28 @@ void AutoPolicy::Observe(ForwardKind kind, int batch, int emitted_tokens, absl::
     bucket.until_baseline =
         bucket.plain.samples < kPlainForwardsKnown ? kForwardsToFirstBaseline : kForwardsPerBaseline;
   }
-  if (kind != ForwardKind::kPass) {
-    half_round_.reset();
-    return;
-  }
-  if (!half_round_.has_value() || half_round_->bucket != BucketOf(batch)) {
-    half_round_ = HalfRound{.bucket = BucketOf(batch), .time = time, .tokens = emitted_tokens};
-    return;
-  }
-  bucket.pass.Add(absl::ToDoubleSeconds(half_round_->time + time), half_round_->tokens + emitted_tokens,
-                  kPassWeight);
+  if (kind != ForwardKind::kTree || emitted_tokens == 0) return;
+  bucket.tree.Add(absl::ToDoubleSeconds(time), emitted_tokens, kTreeWeight);
   bucket.unmeasured = 0;
-  half_round_.reset();
   Judge(bucket);
 }
 
 void AutoPolicy::Judge(Bucket& bucket) {
-  if (bucket.plain.samples < kPlainForwardsKnown || bucket.pass.samples < kPassRoundsKnown) return;
-  if (bucket.pass.tokens > 0 && bucket.pass.seconds_per_token() <= bucket.plain.seconds_per_token()) {
-    bucket.next_rest = kFirstRest;
+  if (bucket.plain.samples < kPlainForwardsKnown || bucket.tree.samples < kTreeForwardsKnown) return;
+  const double bearable = bucket.plain.seconds_per_token() * (bucket.proven ? kSlowerThanProven : 1.0);
+  if (bucket.tree.seconds_per_token() > bearable) {
+    Rest(bucket);
     return;
   }
-  Rest(bucket);
+  bucket.proven = true;
+  bucket.next_rest = kFirstRest;
 }
 
 void AutoPolicy::Rest(Bucket& bucket) {
   bucket.rest_left = bucket.next_rest;
   bucket.next_rest = std::min(2 * bucket.next_rest, kLongestRest);
-  bucket.pass = Rate();  // the next probe judges what it sees itself
+  bucket.tree = Rate();  // the next probe judges what it sees itself
+  bucket.proven = false;
   bucket.unmeasured = 0;
 }
 

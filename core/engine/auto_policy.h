@@ -1,13 +1,14 @@
-// Method `auto`: `pass` as long as it has paid, else plain, from the seconds per token that both took in this
+// Method `auto`: `tree` as long as it has paid, else plain, from the seconds per token that both took in this
 // process.
 //
 // Per batch bucket (1, 2, 4, 8, 16, ... sequences) it smooths what unmixed forwards took and emitted. An
-// unknown method is tried. While `pass` runs, a plain forward now and then keeps the baseline honest. When
-// `pass` does not pay, plain runs and `pass` is probed again after a number of forwards that doubles with
-// each probe that fails, up to a limit.
+// unknown method is tried. While `tree` runs, a plain forward now and then keeps the baseline honest. When
+// `tree` does not pay, plain runs, with nothing speculative in it, and `tree` is probed again after a number of
+// forwards that doubles with each probe that fails, up to a limit. A tree that has paid before is given up only
+// when it is clearly slower, so that noise does not make the method flutter.
 //
-// The policy looks at speed alone: what is emitted does not depend on it, because a greedy sequence gives the
-// same tokens with either method. Thread: the engine's.
+// The policy looks at speed alone: what is emitted does not depend on it, because a sequence gives the same
+// tokens with either method. Thread: the engine's.
 #pragma once
 
 #include <array>
@@ -22,16 +23,15 @@ namespace pass {
 class AutoPolicy {
  public:
   static constexpr int kPlainForwardsKnown = 4;       // forwards that make a baseline
-  static constexpr int kPassRoundsKnown = 16;         // rounds after which `pass` is judged
-  static constexpr int kForwardsPerBaseline = 64;     // one plain forward in so many
+  static constexpr int kTreeForwardsKnown = 16;       // forwards after which `tree` is judged
+  static constexpr int kForwardsPerBaseline = 96;     // one plain forward in so many
   static constexpr int kForwardsToFirstBaseline = 8;  // the same while there is no baseline
   static constexpr int kBaselineAttempts = 4;         // plain forwards until one is unmixed; then later again
-  static constexpr int kUnmeasuredChoices = 64;  // of `pass` in mixed batches, which show nothing: then rest
-  static constexpr int kFirstRest = 64;          // forwards without `pass` after it did not pay
+  static constexpr int kUnmeasuredChoices = 64;  // of `tree` in mixed batches, which show nothing: then rest
+  static constexpr int kFirstRest = 64;          // forwards without `tree` after it did not pay
   static constexpr int kLongestRest = 4096;
 
-  // The method that sequences at a boundary take for the next forward, in which about `batch` sequences
-  // decode. Call it once per forward that has a sequence with method `auto`.
+  // The method that sequences take for the next forward, in which about `batch` sequences decode. Call it once per forward that has a sequence with method `auto`.
   Method Choose(int batch);
 
   // What one forward took: every forward, whoever chose its method. `batch`: sequences that decoded in it.
@@ -56,27 +56,20 @@ class AutoPolicy {
     double seconds_per_token() const { return seconds / tokens; }
   };
   struct Bucket {
-    Rate plain;  // samples: forwards
-    Rate pass;   // samples: two forwards in a row, so that each sequence's draft and validation weigh alike
-    int rest_left = 0;  // forwards until `pass` is probed again
+    Rate plain;           // samples: forwards
+    Rate tree;            // the same
+    bool proven = false;  // `tree` has paid since it was last probed
+    int rest_left = 0;    // forwards until `tree` is probed again
     int next_rest = kFirstRest;
     int until_baseline = kForwardsToFirstBaseline;
     int baseline_attempts_left = 0;
-    int unmeasured = 0;  // choices of `pass` since its last sample
-  };
-
-  // The first of two `pass` forwards in a row.
-  struct HalfRound {
-    int bucket = 0;
-    absl::Duration time;
-    int tokens = 0;
+    int unmeasured = 0;  // choices of `tree` since its last sample
   };
 
   static void Judge(Bucket& bucket);
   static void Rest(Bucket& bucket);
 
   std::array<Bucket, kNumBuckets> buckets_;
-  std::optional<HalfRound> half_round_;
 };
 
 }  // namespace pass

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "core/engine/auto_policy.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
+#include "core/engine/tree_planner.h"
 
 namespace pass {
 namespace {
@@ -47,7 +49,8 @@ Engine::Engine(LanguageModel* model, const Tokenizer* tokenizer, std::vector<Tok
       options_(options),
       observer_(observer != nullptr ? observer : &no_observer_),
       clock_(clock),
-      policy_(std::make_unique<AutoPolicy>()) {}
+      policy_(std::make_unique<AutoPolicy>()),
+      planner_(std::make_unique<TreePlanner>(model->info().num_lookahead)) {}
 
 Engine::~Engine() {
   for (const auto& sequence : running_) model_->Close(*sequence->model_id());
@@ -55,8 +58,10 @@ Engine::~Engine() {
 
 void Engine::Submit(RequestHandle handle, GenerationRequest request, std::shared_ptr<TokenSink> sink) {
   if (request.received == absl::InfinitePast()) request.received = clock_->Now();
-  const SequenceContext context{
-      .model = &model_->info(), .tokenizer = tokenizer_, .end_of_sequence_ids = end_of_sequence_ids_};
+  const SequenceContext context{.model = &model_->info(),
+                                .tokenizer = tokenizer_,
+                                .calibration = planner_->calibration(),
+                                .end_of_sequence_ids = end_of_sequence_ids_};
   waiting_.push_back(std::make_unique<Sequence>(handle, std::move(request), std::move(sink), context));
 }
 
@@ -188,6 +193,20 @@ absl::Status Engine::Draft(std::span<const RowGrant> grants) {
   }
 }
 
+// The rows that nobody was granted go to the trees.
+void Engine::ChooseTreeRows(std::span<const RowGrant> grants) {
+  std::vector<TreePlanner::Offer> offers;
+  int spare_rows = options_.max_batch_rows;
+  for (size_t i = 0; i < running_.size(); ++i) {
+    spare_rows -= grants[i].prefill_rows;
+    if (!grants[i].decode) continue;
+    spare_rows -= running_[i]->need().decode_rows;
+    TreeDecoder* const tree = running_[i]->tree();
+    if (tree != nullptr) offers.push_back({.decoder = tree, .most_rows = running_[i]->request().max_rows});
+  }
+  if (!offers.empty()) planner_->Plan(offers, std::max(0, spare_rows));
+}
+
 std::vector<Row> Engine::PlanRows(std::span<const RowGrant> grants) {
   std::vector<Row> rows;
   for (size_t i = 0; i < running_.size(); ++i) running_[i]->PlanRows(grants[i], rows);
@@ -197,21 +216,25 @@ std::vector<Row> Engine::PlanRows(std::span<const RowGrant> grants) {
 // What the planned forward is; its time and its tokens are not known yet.
 ForwardReport Engine::Describe() const {
   ForwardReport report;
-  int pass_sequences = 0;
+  std::optional<Method> method;
+  bool mixed = false;
   for (const auto& sequence : running_) {
     report.prefill_rows += sequence->num_prefill_rows();
     report.decode_rows += sequence->num_decode_rows();
     report.lookahead_rows += sequence->num_lookahead_rows();
     if (!sequence->decodes()) continue;
     ++report.sequences;
-    if (sequence->method() == Method::kPass) ++pass_sequences;
+    mixed |= method.value_or(sequence->method()) != sequence->method();
+    method = sequence->method();
   }
-  if (report.sequences == 0) {
+  if (!method.has_value()) {
     report.kind = ForwardKind::kPrefill;
-  } else if (report.prefill_rows > 0 || (pass_sequences != 0 && pass_sequences != report.sequences)) {
+  } else if (mixed || report.prefill_rows > 0) {
     report.kind = ForwardKind::kMixed;
+  } else if (method == Method::kTree) {
+    report.kind = ForwardKind::kTree;
   } else {
-    report.kind = pass_sequences > 0 ? ForwardKind::kPass : ForwardKind::kPlain;
+    report.kind = method == Method::kPass ? ForwardKind::kPass : ForwardKind::kPlain;
   }
   return report;
 }
@@ -220,15 +243,15 @@ bool Engine::RunForward() {
   ChooseMethods();
   const absl::Time start = clock_->Now();
   const std::vector<RowGrant> grants = GrantRows();
-  const absl::Status drafted = Draft(grants);
-  const std::vector<Row> rows = PlanRows(grants);
-  if (rows.empty()) return false;
-  const absl::StatusOr<std::vector<RowResult>> results = drafted.ok() ? Forward(rows) : drafted;
-  if (results.ok()) {
-    HandOver(*results, start);
-  } else {
-    FailForward(results.status());
+  if (std::ranges::all_of(grants, [](const RowGrant& grant) { return grant == RowGrant(); })) return false;
+  absl::Status status = Draft(grants);
+  if (status.ok()) {
+    ChooseTreeRows(grants);
+    const absl::StatusOr<std::vector<RowResult>> results = Forward(PlanRows(grants));
+    status = results.status();
+    if (status.ok()) HandOver(*results, start);
   }
+  if (!status.ok()) FailForward(status, grants);
   DropEnded(running_);
   return true;
 }
@@ -268,11 +291,11 @@ void Engine::HandOver(std::span<const RowResult> results, absl::Time start) {
 }
 
 // Whoever rode in the forward ends with it; those who waited for their readers did not.
-void Engine::FailForward(const absl::Status& status) {
-  for (const auto& sequence : running_) {
-    if (sequence->num_prefill_rows() + sequence->num_decode_rows() == 0) continue;
-    observer_->OnModelError(sequence->request(), status);
-    sequence->End(ModelFailure(), clock_->Now());
+void Engine::FailForward(const absl::Status& status, std::span<const RowGrant> grants) {
+  for (size_t i = 0; i < running_.size(); ++i) {
+    if (grants[i] == RowGrant()) continue;
+    observer_->OnModelError(running_[i]->request(), status);
+    running_[i]->End(ModelFailure(), clock_->Now());
   }
 }
 

@@ -40,6 +40,7 @@ using RequestHandle = uint64_t;  // never reused, never 0
 
 class AutoPolicy;
 class Sequence;
+class TreePlanner;
 struct RowGrant;
 
 class Engine {
@@ -81,12 +82,13 @@ class Engine {
   void ChooseMethods();
   std::vector<RowGrant> GrantRows() const;
   absl::Status Draft(std::span<const RowGrant> grants);
+  void ChooseTreeRows(std::span<const RowGrant> grants);
   std::vector<Row> PlanRows(std::span<const RowGrant> grants);
   ForwardReport Describe() const;
   bool RunForward();
   absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows);
   void HandOver(std::span<const RowResult> results, absl::Time start);
-  void FailForward(const absl::Status& status);
+  void FailForward(const absl::Status& status, std::span<const RowGrant> grants);
   void Report(Sequence& sequence, absl::Time now);
   void Finish(Sequence& sequence);
 
@@ -98,6 +100,7 @@ class Engine {
   EngineObserver* const observer_;
   const Clock* const clock_;
   std::unique_ptr<AutoPolicy> policy_;
+  std::unique_ptr<TreePlanner> planner_;
   Sequences waiting_;  // oldest first
   Sequences running_;  // oldest first
 };

@@ -1,4 +1,5 @@
 // The words for enums in logs, metrics and messages.
+#include <optional>
 #include <string_view>
 
 #include "core/engine/observer.h"
@@ -13,10 +14,19 @@ std::string_view MethodName(Method method) {
       return "plain";
     case Method::kPass:
       return "pass";
+    case Method::kTree:
+      return "tree";
     case Method::kAuto:
       return "auto";
   }
   return "unknown";
+}
+
+std::optional<Method> MethodOfName(std::string_view name) {
+  for (Method method : {Method::kPlain, Method::kPass, Method::kTree, Method::kAuto}) {
+    if (name == MethodName(method)) return method;
+  }
+  return std::nullopt;
 }
 
 std::string_view FinishReasonName(FinishReason reason) {
@@ -41,6 +51,8 @@ std::string_view ForwardKindName(ForwardKind kind) {
       return "plain";
     case ForwardKind::kPass:
       return "pass";
+    case ForwardKind::kTree:
+      return "tree";
     case ForwardKind::kPrefill:
       return "prefill";
     case ForwardKind::kMixed:

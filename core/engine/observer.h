@@ -11,7 +11,7 @@
 
 namespace pass {
 
-enum class ForwardKind : uint8_t { kPlain, kPass, kPrefill, kMixed };
+enum class ForwardKind : uint8_t { kPlain, kPass, kTree, kPrefill, kMixed };
 
 std::string_view ForwardKindName(ForwardKind kind);
 
@@ -23,7 +23,7 @@ struct ForwardReport {
   int lookahead_rows = 0;  // of decode_rows
   int prefill_rows = 0;
   int emitted_tokens = 0;
-  absl::Duration time;  // forward, draws and commits
+  absl::Duration time;  // proposals, forward, draws and commits
 };
 
 struct EngineState {

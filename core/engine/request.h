@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +13,12 @@
 
 namespace pass {
 
-enum class Method : uint8_t { kPlain, kPass, kAuto };
+enum class Method : uint8_t { kPlain, kPass, kTree, kAuto };
 
 std::string_view MethodName(Method method);
+std::optional<Method> MethodOfName(std::string_view name);
+
+inline constexpr int kMostRows = 64;  // that a request may have in one forward
 
 struct GenerationRequest {
   std::string id;               // for logs; unique among requests in flight
@@ -27,7 +31,8 @@ struct GenerationRequest {
   bool ignore_eos = false;  // end-of-sequence ids do not end the sequence (stop_ids still do)
   bool skip_special_tokens = true;
   Method method = Method::kAuto;
-  int lookahead = 0;  // L of method `pass`, at most the model's
+  int lookahead = 0;  // L of `pass`, longest look-ahead group of `tree` and `auto`; at most the model's
+  int max_rows = 32;  // most rows in a forward of `tree` and `auto`, 1 to kMostRows
   absl::Time deadline = absl::InfiniteFuture();
   absl::Time received = absl::InfinitePast();  // when the call arrived
 };

@@ -15,19 +15,23 @@ Sequence::Sequence(RequestHandle handle, GenerationRequest request, std::shared_
       sink_(std::move(sink)),
       context_(context),
       output_(&request_, context.tokenizer, context.end_of_sequence_ids),
-      method_(request_.method == Method::kPass ? Method::kPass : Method::kPlain),
+      method_(request_.method == Method::kAuto ? Method::kPlain : request_.method),
       last_report_(request_.received) {
   plain_ = std::make_unique<PlainDecoder>();
-  if (request_.method == Method::kPass || MayChooseMethod()) {
-    pass_ = std::make_unique<PassDecoder>(lookahead(), *context.model);
+  if (request_.method == Method::kPass) {
+    pass_ = std::make_unique<PassDecoder>(request_.lookahead, *context.model);
+  }
+  if (request_.method == Method::kTree || request_.method == Method::kAuto) {
+    tree_ = std::make_unique<TreeDecoder>(
+        TreeOptions{.lookahead = request_.lookahead, .context_length = context.model->context_length},
+        context.calibration);
   }
 }
 
-int Sequence::lookahead() const {
-  return request_.method == Method::kPass ? request_.lookahead : context_.model->num_lookahead;
+Decoder& Sequence::decoder() const {
+  if (method_ == Method::kTree) return *tree_;
+  return method_ == Method::kPass ? *pass_ : *plain_;
 }
-
-Decoder& Sequence::decoder() const { return method_ == Method::kPass ? *pass_ : *plain_; }
 
 void Sequence::Admit(SequenceId id, absl::Time now) {
   model_id_ = id;
@@ -58,15 +62,12 @@ void Sequence::CheckReader(absl::Time now) {
   }
 }
 
-bool Sequence::MayChooseMethod() const {
-  return request_.method == Method::kAuto && request_.sampling.greedy() &&
-         context_.model->num_lookahead > 0 && decoder().AtBoundary();
-}
+bool Sequence::MayChooseMethod() const { return request_.method == Method::kAuto && decoder().AtBoundary(); }
 
 RowNeed Sequence::need() const {
   if (ended() || reader_wait_start_ != absl::InfiniteFuture()) return {};
   return {.prefill_rows = num_prompt_tokens() - 1 - num_prefilled_,
-          .decode_rows = method_ == Method::kPass ? lookahead() + 1 : 1,
+          .decode_rows = method_ == Method::kPass ? request_.lookahead + 1 : 1,
           .left_out = left_out_};
 }
 
@@ -147,7 +148,8 @@ void Sequence::EmitTokens(const Absorbed& absorbed) {
   }
   if (!absorbed.validation_step) return;
   // Accepted drafts come first in a validation's tokens: a cut leaves min(accepted, emitted) of them.
-  accounts_.AddValidation(absorbed.drafted, std::min(absorbed.accepted, num_emitted_));
+  accounts_.AddValidation(absorbed.drafted, std::min(absorbed.accepted, num_emitted_),
+                          absorbed.drafted_positions);
   validated_ = true;
 }
 

@@ -15,6 +15,7 @@
 
 #include "absl/time/time.h"
 #include "core/decode/decoder.h"
+#include "core/decode/tree.h"
 #include "core/engine/accounts.h"
 #include "core/engine/engine.h"
 #include "core/engine/request.h"
@@ -29,6 +30,7 @@ namespace pass {
 struct SequenceContext {
   const ModelInfo* model = nullptr;
   const Tokenizer* tokenizer = nullptr;
+  DraftCalibration* calibration = nullptr;
   std::span<const TokenId> end_of_sequence_ids;
 };
 
@@ -53,12 +55,14 @@ class Sequence {
   void CheckReader(absl::Time now);
   absl::Time reader_wait_start() const { return reader_wait_start_; }  // InfiniteFuture: the reader keeps up
 
-  // True if the next rows may come from either method, as the engine likes: `auto`, greedy, look-ahead tokens
-  // loaded and no round under way.
+  // True if the next rows may come from plain or tree decoding, as the engine likes.
   bool MayChooseMethod() const;
   void SetMethod(Method method) { method_ = method; }
 
+  // Of `tree` only the least: how many rows it gets is decided when its candidates are known.
   RowNeed need() const;
+  // The decoder whose rows are to be chosen, between the last Ask and PlanRows; null: the method is another.
+  TreeDecoder* tree() const { return method_ == Method::kTree ? tree_.get() : nullptr; }
   // Drafts of a sequence that decodes in the next forward: appends what its decoder wants proposed, and hands
   // it the answers to that. Returns how many requests it appended; 0: nothing more.
   int Ask(std::vector<ProposalRequest>& requests);
@@ -102,7 +106,6 @@ class Sequence {
 
  private:
   int32_t num_prompt_tokens() const { return static_cast<int32_t>(request_.prompt.size()); }
-  int lookahead() const;
   Decoder& decoder() const;
   void MoveFrontier(const Absorbed& absorbed);
   void PlanPrefillRows(int count, std::vector<Row>& rows);
@@ -114,7 +117,8 @@ class Sequence {
   const std::shared_ptr<TokenSink> sink_;
   const SequenceContext context_;
   std::unique_ptr<Decoder> plain_;
-  std::unique_ptr<Decoder> pass_;  // null where the request never uses it
+  std::unique_ptr<Decoder> pass_;      // null where the request never uses it
+  std::unique_ptr<TreeDecoder> tree_;  // as pass_
   TokenOutput output_;
   Accounts accounts_;
 
@@ -122,7 +126,7 @@ class Sequence {
   std::vector<TokenId> text_;  // prompt and output
   Frontier frontier_;
   int32_t num_prefilled_ = 0;  // prompt tokens committed by prefill rows
-  Method method_;              // of the next rows: kPlain or kPass
+  Method method_;              // of the next rows: never kAuto
   int left_out_ = 0;           // as RowNeed's
 
   int first_row_ = 0;  // of the planned forward

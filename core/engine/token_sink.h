@@ -19,10 +19,11 @@ namespace pass {
 struct StepReport {
   std::vector<TokenId> token_ids;
   std::string text;                // delta: whole UTF-8 characters; may lag behind token_ids
-  Method method = Method::kPlain;  // kPlain or kPass, never kAuto
+  Method method = Method::kPlain;  // never kAuto
   int drafted = 0;                 // by the validation step, those behind a stop included
-  int accepted = 0;  // drafts that are among token_ids: a stop inside an accepted run ends the count
-  int rows = 0;      // rows of this sequence in its forwards, prefill left out
+  int accepted = 0;           // drafts that are among token_ids: a stop inside an accepted run ends the count
+  int drafted_positions = 0;  // the first so many draft positions held a draft, summed like the others
+  int rows = 0;               // rows of this sequence in its forwards, prefill left out
   int forwards = 0;
   absl::Duration step_time;  // wall time of these forwards
 };

@@ -37,7 +37,7 @@ INVALID = [
     ({"stop_ids": [1] * 65}, "stopping.stop_ids"),
     ({"stop_ids": [49152]}, "stopping.stop_ids[0]"),
     ({"stop_ids": [-1]}, "stopping.stop_ids[0]"),
-    ({"method": "tree"}, "speculation.method"),
+    ({"method": "forest"}, "speculation.method"),
     ({"method": ""}, "speculation.method"),
     ({"lookahead": -1}, "speculation.lookahead"),
     ({"lookahead": 5}, "speculation.lookahead"),

@@ -155,7 +155,7 @@ TEST(Accounting, AddsUpOverRandomTexts) {
     options.model.vocab_size = 6;
     EngineRig rig(options, RandomLogits({.seed = seed, .shared_scale = 3.0}));
     std::vector<std::shared_ptr<RecordingSink>> sinks;
-    for (Method method : {Method::kPlain, Method::kPass, Method::kAuto, Method::kPass}) {
+    for (Method method : {Method::kPlain, Method::kPass, Method::kAuto, Method::kTree}) {
       GenerationRequest request = Request("", 40, method);
       request.prompt = {1, 2, 3};
       request.sampling.temperature = method == Method::kPass ? 1.0 : 0.0;
@@ -170,6 +170,7 @@ TEST(Accounting, AddsUpOverRandomTexts) {
         EXPECT_LE(step.accepted, static_cast<int>(step.token_ids.size()));
         sum.drafted += step.drafted;
         sum.accepted += step.accepted;
+        sum.drafted_positions += step.drafted_positions;
         sum.forwards += step.forwards;
         tokens += static_cast<int64_t>(step.token_ids.size());
       }
@@ -182,7 +183,7 @@ TEST(Accounting, AddsUpOverRandomTexts) {
       EXPECT_EQ(finish.speculation.drafted, sum.drafted);
       EXPECT_EQ(finish.speculation.accepted, sum.accepted);
       EXPECT_EQ(finish.speculation.forwards, sum.forwards);
-      EXPECT_EQ(total(finish.speculation.drafted_by_position), sum.drafted);
+      EXPECT_EQ(total(finish.speculation.drafted_by_position), sum.drafted_positions);
       EXPECT_EQ(total(finish.speculation.accepted_by_position), sum.accepted);
     }
     int64_t emitted = 0;
@@ -190,6 +191,7 @@ TEST(Accounting, AddsUpOverRandomTexts) {
     EXPECT_EQ(emitted, tokens);
     EXPECT_EQ(rig.observer.steps.size(), rig.observer.step_gaps.size());
     EXPECT_EQ(rig.observer.finishes.size(), 4u);
+    EXPECT_EQ(rig.model.num_live_drafts(), 0);
   }
 }
 

@@ -9,9 +9,9 @@ namespace {
 
 constexpr absl::Duration kPlainTime = absl::Milliseconds(10);
 
-// One stream that follows the policy: a plain forward takes 10 ms and gives one token, a round of `pass`
-// takes two forwards of `pass_time` and gives `pass_tokens`. Returns the method of each forward.
-std::vector<Method> Follow(AutoPolicy& policy, int forwards, absl::Duration pass_time, int pass_tokens,
+// One stream that follows the policy: a plain forward takes 10 ms and gives one token, a tree forward takes
+// `tree_time` and gives `tree_tokens`. Returns the method of each forward.
+std::vector<Method> Follow(AutoPolicy& policy, int forwards, absl::Duration tree_time, int tree_tokens,
                            int batch = 1) {
   std::vector<Method> methods;
   while (static_cast<int>(methods.size()) < forwards) {
@@ -19,60 +19,66 @@ std::vector<Method> Follow(AutoPolicy& policy, int forwards, absl::Duration pass
     methods.push_back(method);
     if (method == Method::kPlain) {
       policy.Observe(ForwardKind::kPlain, batch, batch, kPlainTime);
-      continue;
+    } else {
+      policy.Observe(ForwardKind::kTree, batch, batch * tree_tokens, tree_time);
     }
-    policy.Observe(ForwardKind::kPass, batch, batch, pass_time);
-    policy.Observe(ForwardKind::kPass, batch, batch * (pass_tokens - 1), pass_time);
   }
   return methods;
 }
 
-int CountPass(const std::vector<Method>& methods) {
-  return static_cast<int>(std::count(methods.begin(), methods.end(), Method::kPass));
+int CountTree(const std::vector<Method>& methods) {
+  return static_cast<int>(std::count(methods.begin(), methods.end(), Method::kTree));
 }
 
-TEST(AutoPolicy, TriesPassFirst) { EXPECT_EQ(AutoPolicy().Choose(1), Method::kPass); }
+TEST(AutoPolicy, TriesTreeFirst) { EXPECT_EQ(AutoPolicy().Choose(1), Method::kTree); }
 
-TEST(AutoPolicy, StaysWithPassWhileItPays) {
+TEST(AutoPolicy, StaysWithTreeWhileItPays) {
   AutoPolicy policy;
-  Follow(policy, 200, /*pass_time=*/absl::Milliseconds(12), /*pass_tokens=*/4);
-  EXPECT_GE(CountPass(Follow(policy, 640, absl::Milliseconds(12), 4)), 625);
+  Follow(policy, 200, /*tree_time=*/absl::Milliseconds(12), /*tree_tokens=*/2);
+  EXPECT_GE(CountTree(Follow(policy, 640, absl::Milliseconds(12), 2)), 625);
 }
 
 TEST(AutoPolicy, KeepsTheBaselineHonestWithAFewPlainForwards) {
   AutoPolicy policy;
-  Follow(policy, 200, absl::Milliseconds(12), 4);
-  EXPECT_LE(CountPass(Follow(policy, 640, absl::Milliseconds(12), 4)), 635);
+  Follow(policy, 200, absl::Milliseconds(12), 2);
+  EXPECT_LE(CountTree(Follow(policy, 640, absl::Milliseconds(12), 2)), 635);
 }
 
-TEST(AutoPolicy, GoesPlainWhenPassDoesNotPayAndProbesEverMoreRarely) {
+TEST(AutoPolicy, GoesPlainWhenTreeDoesNotPayAndProbesEverMoreRarely) {
   AutoPolicy policy;
-  const int early = CountPass(Follow(policy, 1000, absl::Milliseconds(30), 4));
-  const int late = CountPass(Follow(policy, 1000, absl::Milliseconds(30), 4));
+  const int early = CountTree(Follow(policy, 1000, absl::Milliseconds(30), 2));
+  const int late = CountTree(Follow(policy, 1000, absl::Milliseconds(30), 2));
   EXPECT_LT(early, 200);
   EXPECT_LT(late, early);
-  EXPECT_GT(CountPass(Follow(policy, 10000, absl::Milliseconds(30), 4)), 0);
+  EXPECT_GT(CountTree(Follow(policy, 10000, absl::Milliseconds(30), 2)), 0);
 }
 
-TEST(AutoPolicy, ComesBackWhenPassPaysAgain) {
+TEST(AutoPolicy, ComesBackWhenTreePaysAgain) {
   AutoPolicy policy;
-  Follow(policy, 500, absl::Milliseconds(30), 4);
-  Follow(policy, 2 * AutoPolicy::kLongestRest, absl::Milliseconds(12), 4);
-  EXPECT_GT(CountPass(Follow(policy, 100, absl::Milliseconds(12), 4)), 90);
+  Follow(policy, 500, absl::Milliseconds(30), 2);
+  Follow(policy, 2 * AutoPolicy::kLongestRest, absl::Milliseconds(12), 2);
+  EXPECT_GT(CountTree(Follow(policy, 100, absl::Milliseconds(12), 2)), 90);
+}
+
+TEST(AutoPolicy, GivesAProvenTreeUpOnlyWhenItIsClearlySlower) {
+  AutoPolicy policy;
+  Follow(policy, 200, absl::Milliseconds(18), 2);
+  EXPECT_GE(CountTree(Follow(policy, 640, absl::Microseconds(20400), 2)), 620);
+  EXPECT_LT(CountTree(Follow(policy, 640, absl::Microseconds(21000), 2)), 400);
 }
 
 TEST(AutoPolicy, JudgesEachBatchBucketByItself) {
   AutoPolicy policy;
-  Follow(policy, 300, absl::Milliseconds(30), 4, /*batch=*/8);
+  Follow(policy, 300, absl::Milliseconds(30), 2, /*batch=*/8);
   EXPECT_EQ(policy.Choose(8), Method::kPlain);
-  EXPECT_EQ(policy.Choose(1), Method::kPass);
+  EXPECT_EQ(policy.Choose(1), Method::kTree);
 }
 
 TEST(AutoPolicy, LearnsNothingFromMixedForwards) {
   AutoPolicy policy;
   for (int i = 0; i < 1000; ++i) policy.Observe(ForwardKind::kMixed, 1, 1, absl::Hours(1));
   EXPECT_FALSE(policy.PlainForwardTime(1).has_value());
-  EXPECT_EQ(policy.Choose(1), Method::kPass);
+  EXPECT_EQ(policy.Choose(1), Method::kTree);
 }
 
 TEST(AutoPolicy, GivesUpOnABaselineThatNoUnmixedForwardBrings) {
@@ -85,15 +91,15 @@ TEST(AutoPolicy, GivesUpOnABaselineThatNoUnmixedForwardBrings) {
   EXPECT_LE(plain, AutoPolicy::kBaselineAttempts);
 }
 
-TEST(AutoPolicy, RestsFromAPassThatOnlyMixedForwardsWouldShow) {
+TEST(AutoPolicy, RestsFromATreeThatOnlyMixedForwardsWouldShow) {
   AutoPolicy policy;
-  int passes = 0;
+  int trees = 0;
   for (int i = 0; i < 2000; ++i) {
-    passes += policy.Choose(/*batch=*/4) == Method::kPass ? 1 : 0;
+    trees += policy.Choose(/*batch=*/4) == Method::kTree ? 1 : 0;
     policy.Observe(ForwardKind::kMixed, 4, 5, absl::Milliseconds(15));
   }
-  EXPECT_GT(passes, 0);
-  EXPECT_LT(passes, 500);
+  EXPECT_GT(trees, 0);
+  EXPECT_LT(trees, 500);
 }
 
 TEST(AutoPolicy, SmoothsThePlainForwardTime) {

@@ -114,7 +114,8 @@ TEST_P(Stopping, KeepsAcceptedWithinWhatWasEmitted) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, Stopping, testing::Values(Method::kPlain, Method::kPass, Method::kAuto),
+INSTANTIATE_TEST_SUITE_P(Methods, Stopping,
+                         testing::Values(Method::kPlain, Method::kPass, Method::kTree, Method::kAuto),
                          [](const auto& method) { return std::string(MethodName(method.param)); });
 
 }  // namespace

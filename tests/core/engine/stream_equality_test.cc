@@ -56,12 +56,13 @@ class Scene {
     const int length = 1 + Below(Chance(50) ? 4 : 40);
     for (int i = 0; i < length; ++i) request.prompt.push_back(Below(kVocabulary));
     request.max_tokens = 1 + Below(38);
-    request.sampling = {.temperature = Chance(60) ? 0.0 : 0.8,
+    request.sampling = {.temperature = Chance(50) ? 0.0 : 0.8,
                         .top_k = Chance(30) ? 3 : 0,
                         .top_p = Chance(30) ? 0.9 : 1.0,
                         .seed = random_()};
-    const Method methods[] = {Method::kPlain, Method::kPass, Method::kAuto};
-    request.method = methods[Below(3)];
+    const Method methods[] = {Method::kPlain, Method::kPass, Method::kTree, Method::kAuto};
+    request.method = methods[Below(4)];
+    request.max_rows = 1 + Below(Chance(50) ? 6 : 40);
     request.lookahead = Below(options_.model.num_lookahead + 1);
     request.ignore_eos = Chance(50);
     request.include_stop = Chance(30);

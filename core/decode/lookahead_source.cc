@@ -1,0 +1,98 @@
+#include "core/decode/lookahead_source.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/sampling/filters.h"
+#include "core/sampling/noise.h"
+
+namespace pass {
+namespace {
+
+constexpr size_t kMostDrafts = 8;
+// Lower bounds of the strengths from kWeakest on, of the probability that the source gives a candidate.
+constexpr double kBounds[] = {0.01, 0.02, 0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95};
+static_assert(kWeakest + std::size(kBounds) - 1 <= kMaxStrength);
+
+struct Candidate {
+  TokenId token = 0;
+  double score = 0;  // natural logarithm of a weight
+};
+
+std::vector<Candidate> Greedy(const Proposal& proposal) {
+  std::vector<Candidate> candidates;
+  for (size_t i = 0; i < std::min(kMostDrafts, proposal.ids.size()); ++i) {
+    candidates.push_back({proposal.ids[i], proposal.log_probabilities[i]});
+  }
+  return candidates;
+}
+
+// Best first; the scores are those of a softmax over all that the filters left.
+std::vector<Candidate> Sampled(const Proposal& proposal, const SamplingOptions& options, int32_t position) {
+  const absl::StatusOr<Distribution> q = Filter(proposal.ids, proposal.log_probabilities, options);
+  if (!q.ok()) return {};
+  const Noise noise(options.seed, options.choice);
+  std::vector<Candidate> candidates;
+  double sum = 0;
+  for (size_t i = 0; i < q->ids.size(); ++i) {
+    const double gumbel = noise.Gumbel(position, /*base=*/0, Purpose::kTarget, q->ids[i]);
+    candidates.push_back({q->ids[i], std::log(double{q->probabilities[i]}) + gumbel});
+    sum += std::exp(candidates.back().score);
+  }
+  std::ranges::sort(candidates, std::greater(), &Candidate::score);
+  if (candidates.size() > kMostDrafts) candidates.resize(kMostDrafts);
+  for (Candidate& candidate : candidates) candidate.score -= std::log(sum);
+  return candidates;
+}
+
+}  // namespace
+
+void LookaheadSource::Begin(const Frontier& frontier) { frontier_ = frontier; }
+
+std::optional<ProposalRequest> LookaheadSource::Ask(const DraftTree& tree, int node) const {
+  const int32_t index = frontier_.position + tree[node].depth;
+  DraftHandle handle = 0;
+  if (Serves(group_, index)) {
+    handle = group_.rows[index - group_.anchor - 1];
+  } else if (node > 0) {
+    handle = tree[tree[node].parent].next;
+  } else if (next_index_ == index) {
+    handle = next_;
+  }
+  if (handle == 0) return std::nullopt;
+  return ProposalRequest{.sequence = frontier_.sequence, .handle = handle, .previous = tree[node].token};
+}
+
+std::vector<Draft> LookaheadSource::Drafts(const DraftTree& tree, int node, const Proposal* proposal) {
+  if (proposal == nullptr) return {};
+  const int32_t position = frontier_.position + tree[node].depth + 1;  // of the token that is predicted
+  const SamplingOptions& options = *frontier_.sampling;
+  std::vector<Draft> drafts;
+  for (const Candidate& candidate :
+       options.greedy() ? Greedy(*proposal) : Sampled(*proposal, options, position)) {
+    const double probability = std::exp(candidate.score);
+    if (probability < kBounds[0]) break;
+    const auto bound = std::ranges::upper_bound(kBounds, probability);
+    drafts.push_back({candidate.token, static_cast<uint8_t>(kWeakest + (bound - std::begin(kBounds)) - 1)});
+  }
+  return drafts;
+}
+
+void LookaheadSource::Keep(int32_t frontier, std::vector<Group> groups, DraftHandle next) {
+  // The youngest group that has a row for the token behind the new frontier; the older one may still have.
+  for (Group& group : groups) {
+    if (Serves(group, frontier)) group_ = std::move(group);
+  }
+  if (!Serves(group_, frontier)) group_ = {};
+  next_ = next;
+  next_index_ = frontier;
+}
+
+DraftHandle LookaheadSource::oldest_kept() const {
+  if (group_.rows.empty()) return next_;
+  const DraftHandle rows = *std::ranges::min_element(group_.rows);
+  return next_ > 0 ? std::min(rows, next_) : rows;
+}
+
+}  // namespace pass

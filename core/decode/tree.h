@@ -1,0 +1,88 @@
+// Tree decoding: draft and validate in one forward. Its rows are the newest token (the root), a tree of
+// candidates behind it, and groups of look-ahead rows behind nodes where the walk is likely to stop. The target
+// token is drawn at every node. The walk begins at the root and goes on while a child carries the token that
+// was drawn; the token drawn at the last node is the bonus. A step emits the accepted candidates and the bonus.
+//
+// What is emitted is a function of logits, options, seed and position alone: the same bytes as plain decoding's,
+// whatever the candidates are and wherever they come from. Candidates never attend to look-ahead rows.
+//
+// A step: Ask and Answer grow the tree level by level; then Choose says which of it gets rows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/decode/calibration.h"
+#include "core/decode/decoder.h"
+#include "core/decode/draft_tree.h"
+#include "core/decode/lookahead_source.h"
+#include "core/decode/row_choice.h"
+
+namespace pass {
+
+struct TreeOptions {
+  int lookahead = 0;  // longest group; 0: no look-ahead rows
+  int32_t context_length = 0;
+  bool ngram = true;  // use this source
+  bool successors = true;
+  int max_nodes = 64;          // of the tree, the root included
+  int max_children = 8;        // of a node
+  int max_depth = 16;          // of a node
+  int max_proposal_depth = 6;  // of a node behind which the model is asked
+};
+
+class TreeDecoder final : public Decoder {
+ public:
+  // `calibration` is borrowed and shared with other decoders.
+  TreeDecoder(const TreeOptions& options, DraftCalibration* calibration);
+
+  // Nodes less likely to be reached than `least` are not grown any further.
+  void set_least_reach(double least) { least_reach_ = least; }
+
+  std::vector<ProposalRequest> Ask(const Frontier& frontier) override;
+  void Answer(const Frontier& frontier, std::span<const Proposal> proposals) override;
+
+  // Between the last Ask and Plan. Without Choose only the root gets a row.
+  const DraftTree& tree() const { return tree_; }
+  std::span<const int> longest_group() const { return longest_group_; }
+  void Choose(RowChoice choice) { choice_ = std::move(choice); }
+
+  std::vector<Row> Plan(const Frontier& frontier) override;
+  Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) override;
+  bool AtBoundary() const override { return true; }
+
+ private:
+  void Begin(const Frontier& frontier);
+  void GrowLevel(const Frontier& frontier, std::span<const Proposal> proposals);
+  struct Candidate;
+  void AddCandidates(const Frontier& frontier, int node, const Proposal* proposal,
+                     std::vector<Candidate>& candidates);
+  void Limit(const Frontier& frontier);
+  // The nodes of the walk, the root first.
+  std::vector<int> Walk(std::span<const RowResult> results, std::vector<TokenId>& emitted) const;
+  void Learn(const Frontier& frontier, std::span<const int> walk, std::span<const RowResult> results);
+  DraftHandle KeepDrafts(const Frontier& frontier, std::span<const int> walk,
+                         std::span<const RowResult> results);
+
+  const TreeOptions options_;
+  DraftCalibration* const calibration_;
+  LookaheadSource* lookahead_ = nullptr;               // of sources_
+  std::vector<std::unique_ptr<DraftSource>> sources_;  // by DraftOrigin; null: not used
+  double least_reach_ = 0.05;
+
+  // Of the step.
+  bool growing_ = false;
+  DraftTree tree_;
+  std::vector<int> level_;          // nodes that are to be grown next
+  std::vector<int> asked_;          // of these, those behind which the model was asked
+  DraftHandle newest_handle_ = 0;   // the youngest that was ever seen
+  std::vector<int> longest_group_;  // by node
+  RowChoice choice_;
+  std::vector<int> row_of_;        // by node; -1: none
+  std::vector<int> group_row_of_;  // by node: the first row of its group
+  int num_candidates_ = 0;
+};
+
+}  // namespace pass
