@@ -64,6 +64,7 @@ void DecodingStream::Absorb(std::span<const RowResult> results) {
   decoded_.validation_steps += absorbed.validation_step;
   decoded_.drafted += absorbed.drafted;
   decoded_.accepted += absorbed.accepted;
+  if (absorbed.validation_step) decoded_.accepted_lengths.push_back(absorbed.accepted);
   for (TokenId token : absorbed.emitted) {
     decoded_.tokens.push_back(token);
     if (done()) return;

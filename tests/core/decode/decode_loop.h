@@ -19,6 +19,7 @@ struct Decoded {
   int validation_steps = 0;
   int drafted = 0;
   int accepted = 0;
+  std::vector<int> accepted_lengths;  // by validation step
 };
 
 // One sequence on its way. The decoder, the options and the model are borrowed.

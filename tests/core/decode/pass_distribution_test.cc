@@ -14,84 +14,15 @@
 #include "core/sampling/filters.h"
 #include "tests/core/decode/broken_pass.h"
 #include "tests/core/decode/decode_loop.h"
+#include "tests/core/decode/joint_distribution.h"
 #include "tests/fakes/table_model.h"
 #include "tests/support/chi_square.h"
 
 namespace pass {
 namespace {
 
-constexpr uint64_t kSeedBase = 20'231'122'000'000;
-constexpr int kSeeds = 100'000;
-constexpr int32_t kContextLength = 64;
+constexpr uint64_t kSeedBase = kJointSeedBase;
 constexpr TokenId kPrompt[] = {1};
-
-// Each output is longer than L + 2, so that positions after a rejected draft are decided anew.
-struct JointCase {
-  std::string name;
-  int vocab_size = 0;
-  int lookahead = 0;
-  int num_tokens = 0;
-  RandomLogitsOptions logits;
-  SamplingOptions sampling;
-  double agreement = -1;  // of the head with the target; below 0: no head
-  int shortlist_size = 3;
-};
-
-TableModel Model(const JointCase& test) {
-  return TableModel({.vocab_size = test.vocab_size,
-                     .context_length = kContextLength,
-                     .num_lookahead = test.lookahead,
-                     .shortlist_size = test.shortlist_size},
-                    RandomLogits(test.logits),
-                    test.agreement < 0 ? nullptr : RandomDrafts(test.logits, test.agreement));
-}
-
-// The probability of every sequence of num_tokens tokens; a sequence is a number in base vocab_size.
-std::vector<double> EnumeratedJoint(const JointCase& test) {
-  const LogitsFunction logits_function = RandomLogits(test.logits);
-  std::vector<double> joint;
-  std::vector<TokenId> context(std::begin(kPrompt), std::end(kPrompt));
-  std::vector<float> logits(test.vocab_size);
-  const std::function<void(int, double)> extend = [&](int remaining, double probability) {
-    if (remaining == 0) {
-      joint.push_back(probability);
-      return;
-    }
-    logits_function(context, /*lookahead=*/0, logits);
-    const Distribution next = Filter(logits, test.sampling).value();
-    for (TokenId token = 0; token < test.vocab_size; ++token) {
-      context.push_back(token);
-      extend(remaining - 1, probability * next.ProbabilityOf(token));
-      context.pop_back();
-    }
-  };
-  extend(test.num_tokens, 1.0);
-  return joint;
-}
-
-using MakeDecoder = std::function<std::unique_ptr<Decoder>(int lookahead, const ModelInfo& model)>;
-
-// The test itself: deviation of the sampled sequences from the enumerated joint distribution. It stops early
-// when that is beyond any doubt.
-double JointDeviation(const JointCase& test, const MakeDecoder& make_decoder) {
-  const std::vector<double> joint = EnumeratedJoint(test);
-  std::vector<int64_t> counts(joint.size());
-  TableModel model = Model(test);
-  SamplingOptions sampling = test.sampling;
-  double deviation = 0;
-  for (int i = 0; i < kSeeds; ++i) {
-    sampling.seed = kSeedBase + i;
-    const std::unique_ptr<Decoder> decoder = make_decoder(test.lookahead, model.info());
-    size_t sequence = 0;
-    for (TokenId token : Decode(model, *decoder, sampling, kPrompt, test.num_tokens).tokens) {
-      sequence = sequence * test.vocab_size + token;
-    }
-    ++counts[sequence];
-    if ((i + 1) % 10'000 == 0) deviation = ChiSquareDeviation(counts, joint);
-    if (deviation > 4 * kChiSquareLimit) break;
-  }
-  return deviation;
-}
 
 // p unlike q at nearly every context.
 JointCase MainCase() {
@@ -199,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(BrokenPass, WithoutAMistakeIsThePassDecoder) {
   for (const JointCase& test : {MainCase(), HeadCase(), FilteredHeadCase()}) {
-    TableModel model = Model(test);
+    TableModel model = JointModel(test);
     for (uint64_t seed = 0; seed < 2000; ++seed) {
       SamplingOptions sampling = test.sampling;
       sampling.seed = seed;
