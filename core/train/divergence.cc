@@ -30,8 +30,8 @@ std::vector<RowDivergence> DivergeByAten(const at::Tensor& student, const at::Te
     const at::Tensor log_q = at::log_softmax(Wide(row), -1);
     const at::Tensor log_p = at::log_softmax(Wide(teacher[tasks[i].teacher_row]), -1);
     const at::Tensor q = log_q.exp(), p = log_p.exp();
-    rows.push_back({.kl = (p * (log_p - log_q)).sum().item().toFloat(),
-                    .overlap = at::minimum(p, q).sum().item().toFloat(),
+    rows.push_back({.kl = (p * (log_p - log_q)).sum().item().toDouble(),
+                    .overlap = at::minimum(p, q).sum().item().toDouble(),
                     .top1 = row.argmax().item().toInt() == summaries[tasks[i].teacher_row].argmax});
     row.copy_((q - p) * tasks[i].weight);
   }

@@ -21,9 +21,9 @@ struct RowSummary {
 std::vector<RowSummary> Summarise(const at::Tensor& logits);
 
 struct RowDivergence {
-  float kl = 0;       // nats
-  float overlap = 0;  // sum of min(p, q): the chance that a draft is kept at temperature 1
-  bool top1 = false;  // both have the same likeliest token
+  double kl = 0;       // nats
+  double overlap = 0;  // sum of min(p, q): the chance that a draft is kept at temperature 1
+  bool top1 = false;   // both have the same likeliest token
 };
 
 struct DivergenceTask {

@@ -147,7 +147,7 @@ absl::StatusOr<Loaded> LoadAll(const EvalOptions& options) {
     loaded.frequent_tokens = file.tokens.head->frequent_tokens;
   }
   LookaheadParameters masters = InitialParameters(checkpoint->config(), sizes, tensors, /*seed=*/0);
-  PASS_RETURN_IF_ERROR(TakeOver(file.tokens, masters));
+  PASS_RETURN_IF_ERROR(TakeOver(file.tokens, checkpoint->config(), masters));
   loaded.parameters = masters.Leaves(type);
   loaded.model = std::make_unique<FrozenModel>(checkpoint->config(), std::move(tensors));
   return loaded;

@@ -101,7 +101,7 @@ at::Tensor FrozenModel::LookaheadRows(const Teacher& teacher, std::span<const Gr
   at::Tensor residual = parameters.embeddings.index_select(0, at::tensor(tokens).to(device)).to(wide_);
   for (int layer = 0; layer < config_.num_layers; ++layer) {
     const LayerTensors& w = tensors_.layers[layer];
-    const auto adapter = [&](AdaptedLinear linear) {
+    const auto adapter = [&](LayerLinear linear) {
       return parameters.adapter.empty() ? nullptr : &parameters.adapter[layer][linear];
     };
     const Heads heads = Split(Product(Norm(residual, w.attention_norm), w.qkv, adapter(kQkv)), config_);

@@ -9,11 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/lookahead_tensors.h"
 
 namespace pass {
 namespace {
-
-constexpr const char* kLinearNames[kNumAdaptedLinears] = {"qkv", "attention_out", "gate_up", "down"};
 
 Bf16Matrix ToMatrix(const at::Tensor& tensor) {
   const at::Tensor rounded = tensor.detach().to(at::kCPU).to(at::kBFloat16).contiguous();
@@ -43,15 +42,6 @@ absl::Status Replace(const std::string& name, const at::Tensor& read, at::Tensor
   return absl::OkStatus();
 }
 
-const LowRank& FileLinear(const LayerAdapter& layer, int linear) {
-  const LowRank* all[kNumAdaptedLinears] = {&layer.qkv, &layer.attention_out, &layer.gate_up, &layer.down};
-  return *all[linear];
-}
-
-LowRank& FileLinear(LayerAdapter& layer, int linear) {
-  return const_cast<LowRank&>(FileLinear(std::as_const(layer), linear));
-}
-
 }  // namespace
 
 at::Tensor ToTensor(const Bf16Matrix& matrix) {
@@ -61,10 +51,11 @@ at::Tensor ToTensor(const Bf16Matrix& matrix) {
 }
 
 std::vector<std::pair<std::string, at::Tensor>> LookaheadParameters::Named() const {
+  constexpr const char* kNames[kNumLayerLinears] = {"qkv", "attention_out", "gate_up", "down"};
   std::vector<std::pair<std::string, at::Tensor>> named = {{"lookahead.embeddings", embeddings}};
   for (size_t layer = 0; layer < adapter.size(); ++layer) {
-    for (int linear = 0; linear < kNumAdaptedLinears; ++linear) {
-      const std::string name = absl::StrCat("adapter.", layer, ".", kLinearNames[linear]);
+    for (int linear = 0; linear < kNumLayerLinears; ++linear) {
+      const std::string name = absl::StrCat("adapter.", layer, ".", kNames[linear]);
       named.emplace_back(name + ".a", adapter[layer][linear].a);
       named.emplace_back(name + ".b", adapter[layer][linear].b);
     }
@@ -84,7 +75,7 @@ LookaheadParameters LookaheadParameters::Leaves(at::ScalarType compute_type) con
   leaves.embeddings = leaf(embeddings, compute_type == at::kDouble ? at::kDouble : at::kFloat);
   for (const auto& layer : adapter) {
     auto& copy = leaves.adapter.emplace_back();
-    for (int i = 0; i < kNumAdaptedLinears; ++i) {
+    for (int i = 0; i < kNumLayerLinears; ++i) {
       copy[i] = {leaf(layer[i].a, compute_type), leaf(layer[i].b, compute_type)};
     }
   }
@@ -104,19 +95,16 @@ LookaheadParameters InitialParameters(const LlamaConfig& config, const Parameter
     return at::randn({rows, columns}, generator, at::kFloat).mul_(scale);
   };
   const int64_t width = config.width, rank = sizes.adapter_rank, hidden = sizes.head_hidden;
-  const int64_t heads_width = int64_t{config.num_heads} * config.head_dim;
-  const int64_t qkv_width = heads_width + 2 * int64_t{config.num_kv_heads} * config.head_dim;
   LookaheadParameters parameters;
   parameters.embeddings = model.embedding.to(at::kCPU).to(at::kFloat).mean(0, /*keepdim=*/true) +
                           random(sizes.lookahead, width, 0.02);
-  const std::array<std::array<int64_t, 2>, kNumAdaptedLinears> shapes = {
-      {{width, qkv_width}, {heads_width, width}, {width, 2 * config.ffn_width}, {config.ffn_width, width}}};
+  const auto linears = AdaptedLinears(config);
   for (int layer = 0; rank > 0 && layer < config.num_layers; ++layer) {
-    auto& linears = parameters.adapter.emplace_back();
-    for (int i = 0; i < kNumAdaptedLinears; ++i) {
-      const auto [in, out] = shapes[i];
-      linears[i] = {random(rank, in, 1.0 / std::sqrt(static_cast<double>(in))),
-                    at::zeros({out, rank}, at::kFloat)};
+    auto& tensors = parameters.adapter.emplace_back();
+    for (int i = 0; i < kNumLayerLinears; ++i) {
+      const int64_t in = linears[i].in;
+      tensors[i] = {random(rank, in, 1.0 / std::sqrt(static_cast<double>(in))),
+                    at::zeros({linears[i].out, rank}, at::kFloat)};
     }
   }
   if (hidden > 0) {
@@ -128,7 +116,8 @@ LookaheadParameters InitialParameters(const LlamaConfig& config, const Parameter
   return parameters;
 }
 
-absl::Status TakeOver(const LookaheadTokens& file, LookaheadParameters& parameters) {
+absl::Status TakeOver(const LookaheadTokens& file, const LlamaConfig& config,
+                      LookaheadParameters& parameters) {
   const int64_t width = parameters.embeddings.size(1), learned = file.facts.num_lookahead;
   for (int64_t row = 0; row < parameters.embeddings.size(0); ++row) {
     const int64_t from = std::min(row, learned - 1);
@@ -136,10 +125,11 @@ absl::Status TakeOver(const LookaheadTokens& file, LookaheadParameters& paramete
                 static_cast<size_t>(width) * sizeof(float));
   }
   if (!parameters.adapter.empty() && !file.adapter.empty()) {
+    const auto linears = AdaptedLinears(config);
     for (size_t layer = 0; layer < parameters.adapter.size(); ++layer) {
-      for (int i = 0; i < kNumAdaptedLinears; ++i) {
+      for (int i = 0; i < kNumLayerLinears; ++i) {
         LowRankTensors& to = parameters.adapter[layer][i];
-        const LowRank& from = FileLinear(file.adapter[layer], i);
+        const LowRank& from = file.adapter[layer].*linears[i].adapter;
         PASS_RETURN_IF_ERROR(Replace("adapter", ToTensor(from.a), to.a));
         PASS_RETURN_IF_ERROR(Replace("adapter", ToTensor(from.b), to.b));
       }
@@ -154,17 +144,18 @@ absl::Status TakeOver(const LookaheadTokens& file, LookaheadParameters& paramete
   return absl::OkStatus();
 }
 
-LookaheadTokens ToFile(const LookaheadParameters& parameters, LookaheadFacts facts,
+LookaheadTokens ToFile(const LookaheadParameters& parameters, const LlamaConfig& config, LookaheadFacts facts,
                        std::vector<int32_t> frequent_tokens) {
   LookaheadTokens file;
   const at::Tensor embeddings = parameters.embeddings.detach().to(at::kCPU).to(at::kFloat).contiguous();
   facts.num_lookahead = embeddings.size(0);
   file.facts = std::move(facts);
   file.embeddings.assign(embeddings.data_ptr<float>(), embeddings.data_ptr<float>() + embeddings.numel());
+  const auto linears = AdaptedLinears(config);
   for (const auto& layer : parameters.adapter) {
     LayerAdapter& written = file.adapter.emplace_back();
-    for (int i = 0; i < kNumAdaptedLinears; ++i) {
-      FileLinear(written, i) = {ToMatrix(layer[i].a), ToMatrix(layer[i].b)};
+    for (int i = 0; i < kNumLayerLinears; ++i) {
+      written.*linears[i].adapter = {ToMatrix(layer[i].a), ToMatrix(layer[i].b)};
     }
   }
   if (parameters.has_head()) {

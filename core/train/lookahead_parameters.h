@@ -21,12 +21,12 @@ struct LowRankTensors {
   at::Tensor b;  // [out, r]
 };
 
-// In the order of the layer: qkv, attention_out, gate_up, down.
-enum AdaptedLinear { kQkv = 0, kAttentionOut, kGateUp, kDown, kNumAdaptedLinears };
+// In the order of AdaptedLinears (core/model/lookahead_tensors.h).
+enum LayerLinear { kQkv = 0, kAttentionOut, kGateUp, kDown, kNumLayerLinears };
 
 struct LookaheadParameters {
-  at::Tensor embeddings;                                                // [L, d]
-  std::vector<std::array<LowRankTensors, kNumAdaptedLinears>> adapter;  // per layer; empty: none
+  at::Tensor embeddings;                                              // [L, d]
+  std::vector<std::array<LowRankTensors, kNumLayerLinears>> adapter;  // per layer; empty: none
   // Of the head, [H, 2 d] and [d, H]; undefined: no head. This w1 works on inputs of size about 1: states divided by
   // state_rms and embeddings by embedding_rms, so that one learning rate suits both halves. The file holds the product.
   at::Tensor w1, w2;
@@ -52,9 +52,10 @@ LookaheadParameters InitialParameters(const LlamaConfig& config, const Parameter
 
 // Takes over from a file what it has and `parameters` wants too; further look-ahead tokens start as the file's last.
 // INVALID_ARGUMENT: a rank or hidden size unlike the file's.
-absl::Status TakeOver(const LookaheadTokens& file, LookaheadParameters& parameters);
+absl::Status TakeOver(const LookaheadTokens& file, const LlamaConfig& config,
+                      LookaheadParameters& parameters);
 
-LookaheadTokens ToFile(const LookaheadParameters& parameters, LookaheadFacts facts,
+LookaheadTokens ToFile(const LookaheadParameters& parameters, const LlamaConfig& config, LookaheadFacts facts,
                        std::vector<int32_t> frequent_tokens);
 
 // Rounded to nearest even, as the file holds them, and back.

@@ -23,6 +23,7 @@ namespace {
 
 constexpr int kSamplesAtATime = 256;
 constexpr int kFrequentTokens = 1024;
+constexpr double kSmoothing = 0.95;  // of what is reported, from one report to the next
 
 // What is the same for all of a run.
 struct Run {
@@ -97,7 +98,7 @@ absl::Status Prepare(Run& run) {
     PASS_ASSIGN_OR_RETURN(const LoadedLookahead init,
                           ReadLookaheadFile(options.init_path, config, run.fingerprint));
     if (!init.warning.empty()) run.observer.OnNote(init.warning);
-    PASS_RETURN_IF_ERROR(TakeOver(init.tokens, parameters));
+    PASS_RETURN_IF_ERROR(TakeOver(init.tokens, config, parameters));
   }
   run.optimizer = std::make_unique<Optimizer>(std::move(parameters), options.rates);
   if (options.resume) {
@@ -188,8 +189,8 @@ absl::Status Save(Run& run) {
                               run.optimizer->steps(), ", ", static_cast<int64_t>(run.Seconds()), " s, ",
                               run.store->size(), " own samples");
   PASS_RETURN_IF_ERROR(WriteLookaheadFile(
-      run.options.out_path,
-      ToFile(run.optimizer->parameters(), std::move(facts), run.store->FrequentTokens(kFrequentTokens))));
+      run.options.out_path, ToFile(run.optimizer->parameters(), run.checkpoint->config(), std::move(facts),
+                                   run.store->FrequentTokens(kFrequentTokens))));
   return WriteTrainCheckpoint(run.CheckpointPath(),
                               {.steps = run.optimizer->steps(),
                                .seconds = run.Seconds(),
@@ -201,7 +202,7 @@ absl::Status Loop(Run& run, const std::atomic<bool>& interrupted) {
   TrainProgress progress;
   absl::Time reported = absl::Now(), saved = absl::Now();
   int64_t steps_at_report = run.optimizer->steps();
-  double loss = 0;
+  double loss = 0, weight = 0;  // sums over the last steps, older ones weighing less
   while (run.Fraction() < 1 && !interrupted) {
     PASS_ASSIGN_OR_RETURN(const std::vector<WindowResult> results, ComputeWindows(run));
     const double norm = run.optimizer->Step(SumGradients(run, results), run.Fraction());
@@ -226,11 +227,13 @@ absl::Status Loop(Run& run, const std::atomic<bool>& interrupted) {
       progress.steps_per_second = steps / absl::ToDoubleSeconds(now - reported);
       progress.seconds_left =
           progress.fraction > 0 ? (1 - progress.fraction) / progress.fraction * progress.seconds : 0;
-      progress.loss = loss / steps;
+      weight = kSmoothing * weight + steps;
+      progress.loss = loss / weight;
       progress.samples = run.store->size();
       run.observer.OnProgress(progress);
-      progress = {};
-      loss = 0;
+      for (PredictionSums* sums : {&progress.rows, &progress.head, &progress.recurrent})
+        sums->Scale(kSmoothing);
+      loss *= kSmoothing;
       reported = absl::Now();
       steps_at_report = run.optimizer->steps();
     }

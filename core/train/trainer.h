@@ -48,7 +48,7 @@ struct TrainProgress {
   double seconds = 0;   // trained so far, earlier runs included
   double seconds_left = 0;
   double steps_per_second = 0;
-  double loss = 0;  // mean since the last report, as are the following
+  double loss = 0;  // smoothed over the last minute or so, as are the following
   PredictionSums rows, head, recurrent;
   int64_t samples = 0;   // windows drawn so far
   bool drawing = false;  // samples are being drawn

@@ -114,6 +114,12 @@ void PredictionSums::Add(const PredictionSums& other) {
   }
 }
 
+void PredictionSums::Scale(double factor) {
+  for (auto* sums : {&count, &kl, &top1, &overlap}) {
+    for (double& sum : *sums) sum *= factor;
+  }
+}
+
 WindowResult ComputeWindow(const FrozenModel& model, std::span<const TokenId> window,
                            std::span<const GroupRow> rows, const LookaheadParameters& leaves,
                            const LossOptions& options, uint64_t seed) {

@@ -33,6 +33,7 @@ struct PredictionSums {
 
   void Add(int k, const RowDivergence& divergence);
   void Add(const PredictionSums& other);
+  void Scale(double factor);
 };
 
 struct WindowResult {

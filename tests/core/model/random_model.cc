@@ -97,6 +97,10 @@ LookaheadTokens MakeRandomLookahead(const LlamaConfig& config, const RandomLooka
   return tokens;
 }
 
+std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const LlamaConfig& config, uint64_t seed) {
+  return std::make_unique<RandomCheckpoint>(config, seed);
+}
+
 std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed,
                                        const RandomLookahead& lookahead, int64_t kv_pages) {
   const RandomCheckpoint checkpoint(config, seed);

@@ -24,6 +24,7 @@ struct RandomLookahead {
 LookaheadTokens MakeRandomLookahead(const LlamaConfig& config, const RandomLookahead& sizes, uint64_t seed);
 
 // Weights are a function of (seed, tensor name).
+std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const LlamaConfig& config, uint64_t seed);
 std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed,
                                        const RandomLookahead& lookahead, int64_t kv_pages = 64);
 
