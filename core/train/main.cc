@@ -125,6 +125,7 @@ int RunTrain(pass::TrainOptions options) {
   options.rates.head_out = 0.3 * options.rates.head_in;
   options.groups.lookahead = options.sizes.lookahead;
   options.samples.window = options.groups.window;
+  options.samples.least_distinct = options.groups.window / 4;
   options.samples.seed = options.seed;
   signal(SIGINT, Interrupt);
   signal(SIGTERM, Interrupt);

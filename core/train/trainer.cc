@@ -128,6 +128,10 @@ absl::StatusOr<const std::vector<TokenId>*> WindowOf(Run& run, int64_t use) {
     run.observer.OnProgress(progress);
     const int64_t first = run.store->next_sample();
     PASS_ASSIGN_OR_RETURN(const auto windows, run.drawer->Draw(first, kSamplesAtATime));
+    if (windows.empty()) {
+      return absl::FailedPreconditionError(
+          "all of the model's samples loop; train with a --corpus to start them from");
+    }
     PASS_RETURN_IF_ERROR(run.store->Append(windows, first + kSamplesAtATime));
   }
   return &run.store->window(index);
