@@ -89,6 +89,10 @@ void LookaheadSource::Keep(int32_t frontier, std::vector<Group> groups, DraftHan
   next_index_ = frontier;
 }
 
+int LookaheadSource::fresh_rows() const {
+  return group_.anchor + 1 == next_index_ ? static_cast<int>(group_.rows.size()) : 0;
+}
+
 DraftHandle LookaheadSource::oldest_kept() const {
   if (group_.rows.empty()) return next_;
   const DraftHandle rows = *std::ranges::min_element(group_.rows);

@@ -38,6 +38,9 @@ class LookaheadSource final : public DraftSource {
   // walk, the last node's last. `next`: of the proposal behind the stop node, 0 if there was none.
   void Keep(int32_t frontier, std::vector<Group> groups, DraftHandle next);
 
+  // Rows of the group that stands just before the newest token; 0: there is none.
+  int fresh_rows() const;
+
   // The oldest handle that the next step may ask; 0: none.
   DraftHandle oldest_kept() const;
 

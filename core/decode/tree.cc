@@ -185,6 +185,7 @@ Absorbed TreeDecoder::Absorb(const Frontier& frontier, std::span<const RowResult
   const std::vector<int> walk = Walk(results, absorbed.emitted);
   for (int node : walk) absorbed.commit.push_back(row_of_[node]);
   absorbed.accepted = static_cast<int>(walk.size()) - 1;
+  emitted_ = static_cast<int>(walk.size());
   for (int node = 0; node < tree_.size(); ++node) {
     if (row_of_[node] >= 0)
       absorbed.drafted_positions = std::max(absorbed.drafted_positions, tree_[node].depth);

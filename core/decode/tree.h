@@ -49,6 +49,10 @@ class TreeDecoder final : public Decoder {
   std::span<const int> longest_group() const { return longest_group_; }
   void Choose(RowChoice choice) { choice_ = std::move(choice); }
 
+  // Look-ahead rows of a group that the next step begins with; 0: none, or an older group's rest.
+  int group_rows() const { return lookahead_ != nullptr ? lookahead_->fresh_rows() : 0; }
+  int emitted() const { return emitted_; }  // tokens of the last step
+
   std::vector<Row> Plan(const Frontier& frontier) override;
   Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) override;
   bool AtBoundary() const override { return true; }
@@ -83,6 +87,7 @@ class TreeDecoder final : public Decoder {
   std::vector<int> row_of_;        // by node; -1: none
   std::vector<int> group_row_of_;  // by node: the first row of its group
   int num_candidates_ = 0;
+  int emitted_ = 0;
 };
 
 }  // namespace pass

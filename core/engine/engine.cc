@@ -8,6 +8,7 @@
 
 #include "core/base/status_macros.h"
 #include "core/engine/auto_policy.h"
+#include "core/engine/measure_costs.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
 #include "core/engine/tree_planner.h"
@@ -77,6 +78,14 @@ void Engine::CancelAll(FinishReason reason, const absl::Status& error) {
   for (const Sequences* sequences : {&waiting_, &running_}) {
     for (const auto& sequence : *sequences) sequence->End({.reason = reason, .error = error}, clock_->Now());
   }
+}
+
+// Without samples the costs are learned while serving, and a model that fails fails on the first request too.
+void Engine::Prepare() {
+  if (!options_.measure_costs) return;
+  const absl::StatusOr<std::vector<CostSample>> samples =
+      MeasureCosts(*model_, *clock_, options_.max_batch_rows);
+  if (samples.ok()) planner_->costs().Set(*samples);
 }
 
 bool Engine::Step() {
@@ -177,6 +186,7 @@ absl::Status Engine::Draft(std::span<const RowGrant> grants) {
     std::vector<std::pair<Sequence*, int>> askers;
     for (size_t i = 0; i < running_.size(); ++i) {
       if (!grants[i].decode) continue;
+      if (TreeDecoder* tree = running_[i]->tree()) tree->set_least_reach(planner_->least_reach());
       const int count = running_[i]->Ask(requests);
       if (count > 0) askers.emplace_back(running_[i].get(), count);
     }
@@ -196,15 +206,22 @@ absl::Status Engine::Draft(std::span<const RowGrant> grants) {
 // The rows that nobody was granted go to the trees.
 void Engine::ChooseTreeRows(std::span<const RowGrant> grants) {
   std::vector<TreePlanner::Offer> offers;
-  int spare_rows = options_.max_batch_rows;
+  int other_rows = 0;
+  int batch = 0;
   for (size_t i = 0; i < running_.size(); ++i) {
-    spare_rows -= grants[i].prefill_rows;
+    other_rows += grants[i].prefill_rows;
     if (!grants[i].decode) continue;
-    spare_rows -= running_[i]->need().decode_rows;
-    TreeDecoder* const tree = running_[i]->tree();
-    if (tree != nullptr) offers.push_back({.decoder = tree, .most_rows = running_[i]->request().max_rows});
+    ++batch;
+    const Sequence& sequence = *running_[i];
+    if (sequence.tree() == nullptr) {
+      other_rows += sequence.need().decode_rows;
+      continue;
+    }
+    offers.push_back({.decoder = sequence.tree(),
+                      .most_rows = sequence.request().max_rows,
+                      .sampled = !sequence.request().sampling.greedy()});
   }
-  if (!offers.empty()) planner_->Plan(offers, std::max(0, spare_rows));
+  if (!offers.empty()) planner_->Plan(offers, other_rows, options_.max_batch_rows, batch);
 }
 
 std::vector<Row> Engine::PlanRows(std::span<const RowGrant> grants) {
@@ -283,6 +300,7 @@ void Engine::HandOver(std::span<const RowResult> results, absl::Time start) {
   const absl::Time now = clock_->Now();
   report.time = now - start;
   policy_->Observe(report.kind, report.sequences, report.emitted_tokens, report.time);
+  planner_->Observe(report);
   observer_->OnForward(report);
   for (const auto& sequence : running_) {
     sequence->AddForward(report, now);

@@ -30,6 +30,7 @@ struct EngineOptions {
   int max_sequences = 16;        // decoding or prefilling at a time
   int max_batch_rows = 512;      // rows of one forward
   int prefill_chunk_rows = 128;  // prompt rows of one forward, shared by all sequences
+  bool measure_costs = false;    // before the first step; else what rows cost is learned on the way
   absl::Duration slow_reader_limit = absl::Seconds(30);  // a sink that is not Ready for so long is cancelled
 
   // INVALID_ARGUMENT names the option and its range.
@@ -59,6 +60,9 @@ class Engine {
   void Cancel(RequestHandle handle, FinishReason reason = FinishReason::kCancelled,
               absl::Time requested = absl::InfiniteFuture());
   void CancelAll(FinishReason reason, const absl::Status& error);
+
+  // Measures what rows cost, if the options say so. Once, before the first Step.
+  void Prepare();
 
   // Drops what was cancelled or has expired, and admits who fits: what Step begins with, for a caller that
   // wants to know who still waits before the forward.

@@ -70,6 +70,7 @@ bool EngineThread::busy() const {
 
 void EngineThread::Run() {
   bool progress = false;
+  engine_->Prepare();
   while (true) {
     Inbox input = TakeInput(progress);
     const bool stop = input.stop;

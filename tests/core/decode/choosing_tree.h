@@ -47,8 +47,8 @@ inline ChoosingTree::Chooser AnyRows(std::mt19937& random) {
     RowChoice choice;
     const int percent = static_cast<int>(random() % 101);
     for (int node = 0; node < decoder.tree().size(); ++node) {
-      const bool out = node > 0 && (choice.group[decoder.tree()[node].parent] == RowChoice::kLeftOut ||
-                                    !chance(percent));
+      const bool out =
+          node > 0 && (choice.group[decoder.tree()[node].parent] == RowChoice::kLeftOut || !chance(percent));
       const int longest = decoder.longest_group()[node];
       choice.group.push_back(out ? RowChoice::kLeftOut : static_cast<int>(random() % (longest + 1)));
     }

@@ -67,7 +67,8 @@ int DifferencesFromPlain(TreeMistake mistake) {
     PlainDecoder plain;
     BrokenTree tree(static_cast<int>(model.info().vocab_size), mistake);
     const TokenId prompt[] = {1};
-    differences += Decode(model, plain, sampling, prompt, 12).tokens != Decode(model, tree, sampling, prompt, 12).tokens;
+    differences +=
+        Decode(model, plain, sampling, prompt, 12).tokens != Decode(model, tree, sampling, prompt, 12).tokens;
   }
   return differences;
 }

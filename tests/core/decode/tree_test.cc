@@ -176,9 +176,8 @@ TEST(TreeDecoder, GoesOnWithTheRecurrentStepOfTheLastTree) {
 
 // A head that is the target itself, and the same noise: every draft is accepted.
 TEST(TreeDecoder, SharesTheTargetsNoiseWhenSampling) {
-  for (const SamplingOptions& filters :
-       {SamplingOptions{}, SamplingOptions{.temperature = 0.8, .top_k = 3},
-        SamplingOptions{.temperature = 1.2, .top_p = 0.8, .min_p = 0.05}}) {
+  for (const SamplingOptions& filters : {SamplingOptions{}, SamplingOptions{.temperature = 0.8, .top_k = 3},
+                                         SamplingOptions{.temperature = 1.2, .top_p = 0.8, .min_p = 0.05}}) {
     const RandomLogitsOptions logits{.seed = 5, .shared_scale = 0.5, .context_scale = 2.0};
     TableModel model({.vocab_size = 6, .context_length = kContextLength, .shortlist_size = 6},
                      RandomLogits(logits), RandomDrafts(logits, 1.0));
@@ -250,7 +249,8 @@ TEST(TreeDecoder, PlansNothingThatWouldComeTooLate) {
   });
   const std::vector<TokenId> prompt = {1};
   EXPECT_THAT(Decode(model, tree, kGreedy, prompt, 3).accepted_lengths, ElementsAre(0, 1));
-  EXPECT_THAT(rows, ElementsAre(2, 2));  // one look-ahead row for one candidate; no group behind the last step
+  EXPECT_THAT(rows,
+              ElementsAre(2, 2));  // one look-ahead row for one candidate; no group behind the last step
 }
 
 TEST(TreeDecoder, GivesTheBytesOfPlainInAnyBatchWithAnyRows) {
@@ -295,7 +295,8 @@ TEST(TreeDecoder, GivesTheBytesOfPlainInAnyBatchWithAnyRows) {
                              .successors = below(2) == 0,
                              .max_nodes = 1 + below(30)};
       decoders.push_back(std::make_unique<ChoosingTree>(tree, AnyRows(random)));
-      streams.push_back(std::make_unique<DecodingStream>(model, *decoders.back(), options, prompt, num_tokens));
+      streams.push_back(
+          std::make_unique<DecodingStream>(model, *decoders.back(), options, prompt, num_tokens));
     }
     DecodeInRandomBatches(model, streams, random);
     for (size_t i = 0; i < streams.size(); ++i) {
