@@ -1,16 +1,19 @@
 """Greedy PaSS gives what plain decoding gives, and the shipped look-ahead tokens predict."""
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
 
 import grpc
+import numpy as np
 import pytest
 
 import serving
 
 TOKENS = 128
+DISTANCES = (1, 2, 3)  # from an anchor to a token that follows it
 CONCURRENCY = 8  # batches beside alone: the output must not depend on the neighbours
 
 
@@ -116,6 +119,59 @@ def test_first_lookahead_token_predicts_the_token_after_the_next(client, prompts
         accepted += completion.finish.speculation.accepted_by_position[0]
     assert drafted > 1000
     assert accepted / drafted >= 0.20, f"{accepted} of {drafted}"
+
+
+def rows_argmax(script, vocab_size):
+    """The likeliest token of every row, one array a step: the model's own rows, without server or decoder."""
+    tool = [str(serving.BUILD / "bin" / "model_logits"), serving.model_path(), serving.LOOKAHEAD, "bf16"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(tool, env=serving.ENVIRONMENT, **pipes) as process:
+        process.stdin.write(json.dumps(script).encode())
+        process.stdin.close()
+        for step in script:
+            data = process.stdout.read(4 * vocab_size * len(step["rows"]))
+            yield np.frombuffer(data, dtype=np.float32).reshape(-1, vocab_size).argmax(axis=1)
+    assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def agreement(client, pb, prompts, plain_completions):
+    """How often LA_1's argmax behind an anchor at p is token p+1, p+2 and p+3.
+
+    The population: the greedy continuations, 128 tokens in bf16, of all fifty prompts, text that runs in
+    circles included. An anchor is the last prompt token or any later token that three more follow.
+    """
+    script, texts = [], []
+    for prompt, completion in zip(prompts, plain_completions, strict=True):
+        prefix = list(client.tokenize(pb.TokenizeRequest(text=prompt)).token_ids)
+        tokens = prefix + completion.token_ids
+        anchors = range(len(prefix) - 1, len(tokens) - 3)
+        texts.append((tokens, anchors))
+        rows = [
+            {"sequence": 0, "token": token, "position": i, "parent": i - 1} for i, token in enumerate(tokens)
+        ]
+        rows += [{"sequence": 0, "lookahead": 1, "position": p + 1, "parent": p} for p in anchors]
+        script.append({"rows": rows})
+    vocab_size = client.model_info(pb.GetModelInfoRequest()).vocab_size
+    hits = []
+    for (tokens, anchors), likeliest in zip(texts, rows_argmax(script, vocab_size), strict=True):
+        behind = zip(anchors, likeliest[len(tokens) :], strict=True)
+        hits.append([[tokens[p + distance] == guess for distance in DISTANCES] for p, guess in behind])
+    hits = np.array(hits)  # [prompt, anchor, distance]
+    assert hits.shape == (50, TOKENS - 2, len(DISTANCES))
+    for name, part in (("all", hits), ("code", hits[:25]), ("prose", hits[25:])):
+        print(f"LA_1 is token p+1, p+2, p+3 ({name}):", part.mean(axis=(0, 1)).round(3))
+    return dict(zip(DISTANCES, hits.mean(axis=(0, 1)), strict=True))
+
+
+def test_first_lookahead_row_is_the_token_after_the_next(agreement):
+    assert agreement[2] >= 0.20, agreement
+    assert agreement[2] > agreement[3], agreement
+
+
+@pytest.mark.xfail(strict=True, reason="the shipped embeddings name the next token more often: RESULTS.md")
+def test_first_lookahead_row_is_the_token_after_the_next_more_often_than_the_next(agreement):
+    assert agreement[2] > agreement[1], agreement
 
 
 def test_the_python_client_of_the_readme_runs(server, tmp_path, plain_completions, prompts):
