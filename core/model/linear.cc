@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/base/check.h"
 #include "core/model/ops/bf16_linear.h"
@@ -46,13 +47,15 @@ at::Tensor Pack(const at::Tensor& weight) {
   return packed;
 }
 
+template <typename Out>
 at::Tensor MultiplyPacked(const at::Tensor& x, const at::Tensor& packed, int64_t out,
                           const Adapted& adapted) {
-  at::Tensor y = at::empty({x.size(0), out}, x.options());
+  at::Tensor y =
+      at::empty({x.size(0), out}, x.options().dtype(std::is_same_v<Out, float> ? at::kFloat : at::kBFloat16));
   at::parallel_for(0, kernels::LinearBlocks(out), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
     kernels::MultiplyBlocks(static_cast<const Bf16*>(x.data_ptr()), x.size(0),
                             static_cast<const Bf16*>(packed.data_ptr()), out, x.size(1),
-                            static_cast<Bf16*>(y.data_ptr()), begin, end);
+                            static_cast<Out*>(y.data_ptr()), begin, end);
     if (adapted.adapter != nullptr) {
       adapted.adapter->AddOnThisThread(x, adapted.rows, y, begin * kernels::kLinearBlock,
                                        std::min(end * kernels::kLinearBlock, out));
@@ -95,10 +98,15 @@ Linear::Linear(const at::Tensor& weight, Path path) : out_features_(weight.size(
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x, const Adapted& adapted) const {
-  if (path_ == Path::kOwn) return MultiplyPacked(x, weight_, out_features_, adapted);
+  if (path_ == Path::kOwn) return MultiplyPacked<Bf16>(x, weight_, out_features_, adapted);
   at::Tensor y = path_ == Path::kAten ? Aten(x, weight_) : OneDnn(x);
   if (adapted.adapter != nullptr) adapted.adapter->Add(x, adapted.rows, y);
   return y;
+}
+
+at::Tensor Linear::ToFloat(const at::Tensor& x) const {
+  if (path_ == Path::kOwn) return MultiplyPacked<float>(x, weight_, out_features_, {});
+  return (*this)(x).to(at::kFloat);
 }
 
 at::Tensor Linear::OneDnn(const at::Tensor& x) const {

@@ -24,6 +24,8 @@ class Linear {
 
   // x: [rows, in] contiguous. Returns [rows, out], with what `adapted` adds.
   at::Tensor operator()(const at::Tensor& x, const Adapted& adapted = {}) const;
+  // The same in fp32, not rounded to the compute type where the path can do without.
+  at::Tensor ToFloat(const at::Tensor& x) const;
 
   int64_t out_features() const { return out_features_; }
 

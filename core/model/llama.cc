@@ -20,12 +20,14 @@ absl::Status Broken(int row, std::string_view what) {
   return absl::InternalError(absl::StrCat("row ", row, " of a forward: ", std::string(what)));
 }
 
-void WidenToFloat(const at::Tensor& in, float* out) {
-  if (in.scalar_type() == at::kBFloat16) {
-    kernels::ForThisCpu<kernels::Bf16>().widen(static_cast<const kernels::Bf16*>(in.data_ptr()), out,
-                                               in.numel());
+// Row `index` of logits [*, vocab] on the CPU.
+void WidenRow(const at::Tensor& logits, int64_t index, std::span<float> out) {
+  const int64_t count = logits.size(1);
+  if (logits.scalar_type() == at::kBFloat16) {
+    const auto* data = static_cast<const kernels::Bf16*>(logits.data_ptr());
+    kernels::ForThisCpu<kernels::Bf16>().widen(data + index * count, out.data(), count);
   } else {
-    kernels::ForThisCpu<float>().widen(in.data_ptr<float>(), out, in.numel());
+    kernels::ForThisCpu<float>().widen(logits.data_ptr<float>() + index * count, out.data(), count);
   }
 }
 
@@ -40,6 +42,7 @@ Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, Lo
       lookahead_(std::move(lookahead)),
       rope_(MakeRopeTables(config, weights_.embedding.device())),
       cache_(std::move(cache)),
+      drafter_(config.vocab_size, info_.shortlist_size, std::move(lookahead_.head)),
       max_batch_rows_(max_batch_rows),
       num_threads_(num_threads),
       options_(weights_.embedding.options()) {
@@ -80,6 +83,8 @@ absl::Status Llama::CheckRow(std::span<const Row> rows, int index) const {
   }
   if (row.output != RowOutput::kNothing && row.sampling == nullptr)
     return Broken(index, "no sampling options");
+  if (row.output == RowOutput::kShortlist && row.lookahead == 0)
+    return Broken(index, "a shortlist of an ordinary row");
   return absl::OkStatus();
 }
 
@@ -178,6 +183,17 @@ absl::StatusOr<Llama::Outputs> Llama::Step(std::span<const Row> rows, std::span<
   return outputs;
 }
 
+Llama::ReadRow Llama::Read(const Row& row, const at::Tensor& logits, int64_t index) const {
+  std::vector<float> row_logits(static_cast<size_t>(config_.vocab_size));
+  WidenRow(logits, index, row_logits);
+  if (row.output != RowOutput::kShortlist) return {.result = ReadOut(row_logits, row), .shortlist = {}};
+  ReadRow read;
+  absl::StatusOr<Shortlist> best = BestTokens(row_logits, info_.shortlist_size);
+  read.result.status = best.status();
+  if (best.ok()) read.shortlist = *std::move(best);
+  return read;
+}
+
 absl::StatusOr<std::vector<RowResult>> Llama::Forward(std::span<const Row> rows) try {
   std::vector<int64_t> wanted;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -187,13 +203,17 @@ absl::StatusOr<std::vector<RowResult>> Llama::Forward(std::span<const Row> rows)
   std::vector<RowResult> results(rows.size());
   if (wanted.empty()) return results;
   const at::Tensor logits = outputs.logits.to(at::kCPU);
+  std::vector<ReadRow> read(wanted.size());
   at::parallel_for(0, static_cast<int64_t>(wanted.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
-    std::vector<float> row_logits(static_cast<size_t>(config_.vocab_size));
-    for (int64_t i = begin; i < end; ++i) {
-      WidenToFloat(logits[i], row_logits.data());
-      results[wanted[i]] = ReadOut(row_logits, rows[wanted[i]]);
-    }
+    for (int64_t i = begin; i < end; ++i) read[i] = Read(rows[wanted[i]], logits, i);
   });
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const Row& row = rows[wanted[i]];
+    RowResult& result = results[wanted[i]] = std::move(read[i].result);
+    if (row.output != RowOutput::kShortlist || !result.status.ok()) continue;
+    result.drafts =
+        drafter_.Keep(row.sequence, std::move(read[i].shortlist), outputs.states, static_cast<int64_t>(i));
+  }
   return results;
 } catch (const std::exception& error) {
   return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
@@ -208,12 +228,18 @@ absl::StatusOr<at::Tensor> Llama::ForwardLogits(std::span<const Row> rows) try {
   return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
 }
 
-absl::StatusOr<std::vector<Proposal>> Llama::Propose(std::span<const ProposalRequest> requests) {
-  if (requests.empty()) return std::vector<Proposal>();
-  return absl::InternalError("no such draft handle");  // no row has given one yet
+absl::StatusOr<std::vector<Proposal>> Llama::Propose(std::span<const ProposalRequest> requests) try {
+  const c10::InferenceMode guard;
+  UseThreads();
+  return drafter_.Propose(requests);
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("proposals failed: ", error.what()));
 }
 
-void Llama::ReleaseDrafts(SequenceId /*id*/, DraftHandle /*before*/) {}
+void Llama::Close(SequenceId id) {
+  cache_.Close(id);
+  drafter_.Close(id);
+}
 
 absl::Status Llama::Commit(SequenceId id, std::span<const int> rows) try {
   const KvCache::Entry* entry = cache_.Find(id);
@@ -231,7 +257,11 @@ absl::Status Llama::Commit(SequenceId id, std::span<const int> rows) try {
     ++position;
   }
   const c10::InferenceMode guard;
-  return cache_.Commit(id, rows);
+  PASS_RETURN_IF_ERROR(cache_.Commit(id, rows));
+  std::vector<TokenId> tokens;
+  for (int index : rows) tokens.push_back(last_rows_[index].token);
+  drafter_.Append(id, tokens);
+  return absl::OkStatus();
 } catch (const std::exception& error) {
   return absl::InternalError(absl::StrCat("commit failed: ", error.what()));
 }

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "core/model/drafter.h"
 #include "core/model/kv_cache.h"
 #include "core/model/language_model.h"
 #include "core/model/lookahead_weights.h"
@@ -27,11 +28,11 @@ class Llama final : public LanguageModel {
   const ModelInfo& info() const override { return info_; }
   KvUsage kv_usage() const override { return cache_.usage(); }
   absl::StatusOr<SequenceId> Open(int32_t max_tokens) override { return cache_.Open(max_tokens); }
-  void Close(SequenceId id) override { cache_.Close(id); }
+  void Close(SequenceId id) override;
   absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows) override;
   absl::Status Commit(SequenceId id, std::span<const int> rows) override;
   absl::StatusOr<std::vector<Proposal>> Propose(std::span<const ProposalRequest> requests) override;
-  void ReleaseDrafts(SequenceId id, DraftHandle before) override;
+  void ReleaseDrafts(SequenceId id, DraftHandle before) override { drafter_.Release(id, before); }
 
   // The logits of all rows, fp32 [R, vocab] on the CPU, whatever they ask for: for tests and tools.
   absl::StatusOr<at::Tensor> ForwardLogits(std::span<const Row> rows);
@@ -54,6 +55,12 @@ class Llama final : public LanguageModel {
   at::Tensor Hidden(std::span<const Row> rows);
   void Embed(std::span<const Row> rows, at::Tensor& residual) const;
   AttentionPlan PlanFor(std::span<const Row> rows) const;
+  // What a row asked for, from its logits, and its shortlist if it asked for that.
+  struct ReadRow {
+    RowResult result;
+    Shortlist shortlist;
+  };
+  ReadRow Read(const Row& row, const at::Tensor& logits, int64_t index) const;
   void UseThreads();
 
   LlamaConfig config_;
@@ -63,6 +70,7 @@ class Llama final : public LanguageModel {
   LookaheadWeights lookahead_;
   RopeTables rope_;
   KvCache cache_;
+  Drafter drafter_;
   int max_batch_rows_;
   int num_threads_;
   at::TensorOptions options_;   // compute type and device

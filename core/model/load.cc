@@ -58,6 +58,24 @@ absl::StatusOr<LookaheadTokens> LoadLookahead(const LoadOptions& options, const 
   return std::move(loaded.tokens);
 }
 
+ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const LlamaConfig& config,
+                   ComputeType compute_type, const LookaheadTokens& lookahead) {
+  ModelInfo info{.name = checkpoint.name(),
+                 .architecture = "llama",
+                 .dtype = compute_type == ComputeType::kBf16 ? "bf16" : "fp32",
+                 .device = {},
+                 .fingerprint = std::move(fingerprint),
+                 .vocab_size = config.vocab_size,
+                 .context_length = config.context_length,
+                 .num_layers = config.num_layers,
+                 .width = static_cast<int>(config.width),
+                 .num_lookahead = static_cast<int>(lookahead.facts.num_lookahead),
+                 .has_adapter = !lookahead.adapter.empty(),
+                 .has_head = lookahead.head.has_value()};
+  info.shortlist_size = static_cast<int>(std::min<int64_t>(info.shortlist_size, config.vocab_size));
+  return info;
+}
+
 absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress& progress) try {
   LoadedModel loaded;
   if (options.num_threads > 0) at::set_num_threads(options.num_threads);
@@ -85,20 +103,13 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   if (cache.usage().total_pages < 1) {
     return absl::InvalidArgumentError("--kv-cache-mib is too small for one page of this model; raise it");
   }
-  ModelInfo info{.name = checkpoint->name(),
-                 .architecture = "llama",
-                 .dtype = compute_type == ComputeType::kBf16 ? "bf16" : "fp32",
-                 .device = options.device,
-                 .fingerprint = fingerprint,
-                 .vocab_size = config.vocab_size,
-                 .context_length = config.context_length,
-                 .num_layers = config.num_layers,
-                 .width = static_cast<int>(config.width),
-                 .num_lookahead = static_cast<int>(lookahead.facts.num_lookahead),
-                 .has_adapter = !lookahead.adapter.empty()};
-  loaded.model = std::make_unique<Llama>(config, std::move(info), std::move(weights),
-                                         MakeLookaheadWeights(lookahead, tensor_options), std::move(cache),
-                                         options.max_batch_rows, options.num_threads);
+  ModelInfo info = Describe(*checkpoint, fingerprint, config, compute_type, lookahead);
+  info.device = options.device;
+  LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, weights);
+  weights.lm_head_rows.reset();  // the head has them if there is one
+  loaded.model =
+      std::make_unique<Llama>(config, std::move(info), std::move(weights), std::move(lookahead_weights),
+                              std::move(cache), options.max_batch_rows, options.num_threads);
   KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {

@@ -4,9 +4,10 @@
 
 namespace pass {
 
-LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const at::TensorOptions& options) {
+LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const LlamaWeights& model) {
   LookaheadWeights weights;
   if (tokens.facts.num_lookahead == 0) return weights;
+  const at::TensorOptions options = model.embedding.options();
   auto* embeddings = const_cast<float*>(tokens.embeddings.data());  // only read
   weights.embeddings = at::from_blob(embeddings, {tokens.facts.num_lookahead, tokens.facts.width}, at::kFloat)
                            .to(options.dtype(at::kFloat), /*non_blocking=*/false, /*copy=*/true);
@@ -16,6 +17,7 @@ LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const at::T
                                .gate_up = LinearAdapter(layer.gate_up, options),
                                .down = LinearAdapter(layer.down, options)});
   }
+  if (tokens.head) weights.head.emplace(*tokens.head, model.embedding, model.lm_head_rows);
   return weights;
 }
 

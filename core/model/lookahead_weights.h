@@ -3,19 +3,23 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
+#include "core/model/draft_head.h"
 #include "core/model/linear_adapter.h"
 #include "core/model/lookahead_file.h"
+#include "core/model/weights.h"
 
 namespace pass {
 
 struct LookaheadWeights {
   at::Tensor embeddings;              // fp32 [L, width]; undefined: none
   std::vector<AdaptedLayer> adapter;  // one per layer, or none
+  std::optional<DraftHead> head;
 };
 
-// `options`: compute type and device. Nothing for tokens without a look-ahead token.
-LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const at::TensorOptions& options);
+// For a model with these weights. Nothing for tokens without a look-ahead token.
+LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const LlamaWeights& model);
 
 }  // namespace pass

@@ -109,6 +109,7 @@ absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::Scala
   weights.embedding = rest.embedding;
   weights.final_norm = rest.final_norm;
   weights.lm_head = Linear(rest.lm_head);
+  weights.lm_head_rows = rest.lm_head;
   return weights;
 }
 

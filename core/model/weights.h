@@ -44,6 +44,8 @@ struct LlamaWeights {
   std::vector<LayerWeights> layers;
   at::Tensor final_norm;  // fp32 [width]
   Linear lm_head;         // [vocab, width]
+  at::Tensor
+      lm_head_rows;  // the same, plain: for the head, which scores a few tokens; the embedding where they are tied
 };
 
 // Reads and fuses. Errors as Checkpoint::Read.

@@ -24,13 +24,18 @@ void PackLinear(const Bf16* weight, int64_t out, int64_t in, Bf16* packed) {
 #if defined(__AVX512BF16__)
 namespace {
 
-constexpr int kTileRows = 6;    // 6 rows x 4 registers of 16 outputs: 24 of the 32 registers hold sums
+constexpr int kTileRows = 6;  // 6 rows x 4 registers of 16 outputs: 24 of the 32 registers hold sums
 constexpr int kRegisters = 4;
 constexpr int64_t kPrefetchBytes = 4096;  // ahead of the stream of weights, into the second-level cache
 
+inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
+  _mm256_mask_storeu_epi16(y, columns, (__m256i)_mm512_cvtneps_pbh(sums));
+}
+inline void Store(__m512 sums, __mmask16 columns, float* y) { _mm512_mask_storeu_ps(y, columns, sums); }
+
 // kRows rows of one block.
-template <int kRows>
-void MultiplyTile(const Bf16* x, const Bf16* packed, int64_t out, int64_t in, Bf16* y, int64_t columns) {
+template <int kRows, typename Out>
+void MultiplyTile(const Bf16* x, const Bf16* packed, int64_t out, int64_t in, Out* y, int64_t columns) {
   __m512 sums[kRows][kRegisters];
   for (int r = 0; r < kRows; ++r) {
     for (int c = 0; c < kRegisters; ++c) sums[r][c] = _mm512_setzero_ps();
@@ -52,14 +57,14 @@ void MultiplyTile(const Bf16* x, const Bf16* packed, int64_t out, int64_t in, Bf
   for (int r = 0; r < kRows; ++r) {
     for (int c = 0; c < kRegisters; ++c) {
       const int64_t left = std::clamp<int64_t>(columns - 16 * c, 0, 16);
-      const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(sums[r][c]);
-      _mm256_mask_storeu_epi16(y + r * out + 16 * c, static_cast<__mmask16>((1u << left) - 1), rounded);
+      Store(sums[r][c], static_cast<__mmask16>((1u << left) - 1), y + r * out + 16 * c);
     }
   }
 }
 
-template <int kRows = kTileRows>
-void MultiplyRows(int64_t rows, const Bf16* x, const Bf16* packed, int64_t out, int64_t in, Bf16* y, int64_t columns) {
+template <int kRows = kTileRows, typename Out>
+void MultiplyRows(int64_t rows, const Bf16* x, const Bf16* packed, int64_t out, int64_t in, Out* y,
+                  int64_t columns) {
   if constexpr (kRows > 1) {
     if (rows < kRows) return MultiplyRows<kRows - 1>(rows, x, packed, out, in, y, columns);
   }
@@ -69,9 +74,11 @@ void MultiplyRows(int64_t rows, const Bf16* x, const Bf16* packed, int64_t out, 
 }  // namespace
 #endif
 
-void MultiplyBlocks([[maybe_unused]] const Bf16* x, [[maybe_unused]] int64_t rows, [[maybe_unused]] const Bf16* packed,
-                    [[maybe_unused]] int64_t out, [[maybe_unused]] int64_t in, [[maybe_unused]] Bf16* y,
-                    [[maybe_unused]] int64_t begin, [[maybe_unused]] int64_t end) {
+template <typename Out>
+void MultiplyBlocks([[maybe_unused]] const Bf16* x, [[maybe_unused]] int64_t rows,
+                    [[maybe_unused]] const Bf16* packed, [[maybe_unused]] int64_t out,
+                    [[maybe_unused]] int64_t in, [[maybe_unused]] Out* y, [[maybe_unused]] int64_t begin,
+                    [[maybe_unused]] int64_t end) {
 #if defined(__AVX512BF16__)
   for (int64_t block = begin; block < end; ++block) {
     const int64_t first = block * kLinearBlock;
@@ -82,5 +89,8 @@ void MultiplyBlocks([[maybe_unused]] const Bf16* x, [[maybe_unused]] int64_t row
   }
 #endif
 }
+
+template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, Bf16*, int64_t, int64_t);
+template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, float*, int64_t, int64_t);
 
 }  // namespace pass::kernels

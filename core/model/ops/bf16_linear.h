@@ -21,8 +21,9 @@ inline int64_t LinearBlocks(int64_t out) { return (out + kLinearBlock - 1) / kLi
 // weight: [out, in], `in` even. packed: LinearBlocks(out) * kLinearBlock * in elements.
 void PackLinear(const Bf16* weight, int64_t out, int64_t in, Bf16* packed);
 
-// Blocks [begin, end) of y [rows, out] from x [rows, in]. Only where CpuHasAvx512Bf16().
-void MultiplyBlocks(const Bf16* x, int64_t rows, const Bf16* packed, int64_t out, int64_t in, Bf16* y, int64_t begin,
-                    int64_t end);
+// Blocks [begin, end) of y [rows, out] from x [rows, in]; Out is Bf16 or float. Only where CpuHasAvx512Bf16().
+template <typename Out>
+void MultiplyBlocks(const Bf16* x, int64_t rows, const Bf16* packed, int64_t out, int64_t in, Out* y,
+                    int64_t begin, int64_t end);
 
 }  // namespace pass::kernels

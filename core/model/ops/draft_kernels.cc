@@ -95,43 +95,29 @@ void AddLowRank(const LowRankData<T>& data, int64_t begin, int64_t end, float* s
   }
 }
 
-template <int kStates, typename T>
-inline void GatherDotsOf(const T* row, int64_t width, const float* states, float* out, int64_t stride) {
-  Lanes sums[kStates][2] = {};
+template <typename T>
+inline float Dot(const T* row, const float* state, int64_t width) {
+  Lanes sums[4] = {};
   int64_t i = 0;
-  for (; i + 2 * kLanes <= width; i += 2 * kLanes) {
-    const Lanes first = LoadWide(row + i), second = LoadWide(row + i + kLanes);
-    for (int s = 0; s < kStates; ++s) {
-      sums[s][0] += first * Load(states + s * width + i);
-      sums[s][1] += second * Load(states + s * width + i + kLanes);
-    }
+  for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
+    for (int c = 0; c < 4; ++c) sums[c] += LoadWide(row + i + c * kLanes) * Load(state + i + c * kLanes);
   }
-  for (int s = 0; s < kStates; ++s) {
-    float sum = SumLanes(sums[s][0] + sums[s][1]);
-    for (int64_t j = i; j < width; ++j) sum += Widen(row[j]) * states[s * width + j];
-    out[s * stride] = sum;
-  }
+  for (int c = 0; i + kLanes <= width; i += kLanes, ++c) sums[c] += LoadWide(row + i) * Load(state + i);
+  float sum = SumLanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  for (; i < width; ++i) sum += Widen(row[i]) * state[i];
+  return sum;
 }
 
 template <typename T>
-void GatherDots(const GatherData<T>& data) {
-  const int64_t row_bytes = data.width * static_cast<int64_t>(sizeof(T));
-  for (int64_t i = 0; i < data.count; ++i) {
-    if (i + kPrefetchRows < data.count) {
-      const char* ahead =
-          reinterpret_cast<const char*>(data.table + data.ids[i + kPrefetchRows] * data.width);
+void GatherDots(const T* table, int64_t width, const int32_t* ids, int64_t count, const float* state,
+                float* out) {
+  const int64_t row_bytes = width * static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < count; ++i) {
+    if (i + kPrefetchRows < count) {
+      const char* ahead = reinterpret_cast<const char*>(table + ids[i + kPrefetchRows] * width);
       for (int64_t byte = 0; byte < row_bytes; byte += kLineBytes) __builtin_prefetch(ahead + byte);
     }
-    const T* row = data.table + data.ids[i] * data.width;
-    int64_t s = 0;
-    for (; s + 2 <= data.num_states; s += 2) {
-      GatherDotsOf<2>(row, data.width, data.states + s * data.width, data.out + s * data.stride + i,
-                      data.stride);
-    }
-    if (s < data.num_states) {
-      GatherDotsOf<1>(row, data.width, data.states + s * data.width, data.out + s * data.stride + i,
-                      data.stride);
-    }
+    out[i] = Dot(table + ids[i] * width, state, width);
   }
 }
 
@@ -152,11 +138,8 @@ void Silu(const float* x, T* out, int64_t count) {
 }
 
 template <typename T>
-void AddDelta(const T* state, const float* delta, T* out, float* widened, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) {
-    Narrow(Widen(state[i]) + delta[i], &out[i]);
-    widened[i] = Widen(out[i]);
-  }
+void AddDelta(const T* state, const float* delta, T* out, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) Narrow(Widen(state[i]) + delta[i], &out[i]);
 }
 
 void LogSoftmax(float* x, int64_t count) {

@@ -36,29 +36,18 @@ struct LowRankData {
   T* y;
 };
 
-// Scores of some rows of a table for some states: out[s * stride + i] = table[ids[i]] . states[s].
-template <typename T>
-struct GatherData {
-  const T* table;  // [*, width]
-  int64_t width;
-  const int32_t* ids;  // [count]
-  int64_t count;
-  const float* states;  // [num_states, width]
-  int64_t num_states;
-  float* out;
-  int64_t stride;
-};
-
 template <typename T>
 struct DraftTable {
   // Outputs [begin, end) in blocks of kPairBlock. `scratch` has LowRankScratchFloats().
   void (*add_low_rank)(const LowRankData<T>& data, int64_t begin, int64_t end, float* scratch);
-  void (*gather_dots)(const GatherData<T>& data);
+  // Scores of some rows of a table [*, width] for a state [width]: out[i] = table[ids[i]] . state.
+  void (*gather_dots)(const T* table, int64_t width, const int32_t* ids, int64_t count, const float* state,
+                      float* out);
   // out = silu(x), rounded.
   void (*silu)(const float* x, T* out, int64_t count);
-  // out = state + delta, rounded; `widened` is the same in fp32.
-  void (*add_delta)(const T* state, const float* delta, T* out, float* widened, int64_t count);
-  // In place; numbers that are none count as the lowest that there is.
+  // out = state + delta, rounded.
+  void (*add_delta)(const T* state, const float* delta, T* out, int64_t count);
+  // In place; numbers that are none count as the lowest number.
   void (*log_softmax)(float* x, int64_t count);
 };
 

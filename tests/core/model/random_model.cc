@@ -121,9 +121,11 @@ std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType ty
                        .num_layers = config.num_layers,
                        .width = static_cast<int>(config.width),
                        .num_lookahead = lookahead.count,
-                       .has_adapter = lookahead.rank > 0};
-  const at::TensorOptions options = at::TensorOptions().dtype(scalar_type);
-  return std::make_unique<Llama>(config, info, *std::move(weights), MakeLookaheadWeights(tokens, options),
+                       .has_adapter = lookahead.rank > 0,
+                       .has_head = lookahead.hidden > 0,
+                       .shortlist_size = static_cast<int>(std::min<int64_t>(128, config.vocab_size))};
+  LookaheadWeights lookahead_weights = MakeLookaheadWeights(tokens, *weights);
+  return std::make_unique<Llama>(config, info, *std::move(weights), std::move(lookahead_weights),
                                  std::move(cache), kMaxRows, /*num_threads=*/0);
 }
 
