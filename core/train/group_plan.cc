@@ -23,10 +23,11 @@ std::vector<GroupRow> PlanGroups(const GroupPlanOptions& options, uint64_t seed)
   anchors.resize(std::min<size_t>(anchors.size(), options.anchors));
   std::sort(anchors.begin(), anchors.end());
 
+  const bool with_later_rows = seed % static_cast<uint64_t>(options.later_rows_every) == 0;
   std::vector<GroupRow> rows;
   for (int32_t anchor : anchors) {
     int length = 1;
-    const int longest = std::min(options.lookahead, options.window - 1 - anchor);
+    const int longest = with_later_rows ? std::min(options.lookahead, options.window - 1 - anchor) : 1;
     while (length < longest && random() % 2 == 0) ++length;
     AddGroup(anchor, length, rows);
   }

@@ -19,13 +19,14 @@ struct GroupRow {
 };
 
 struct GroupPlanOptions {
-  int lookahead = 8;  // L
-  int anchors = 144;  // groups of a window; at most one per anchor
-  int window = 160;   // T
+  int lookahead = 8;         // L
+  int anchors = 144;         // groups of a window; at most one per anchor
+  int window = 160;          // T
+  int later_rows_every = 1;  // windows whose groups are longer than one row: one in so many
 };
 
-// Groups of random length behind random anchors, the same for the same seed. All groups have a first row; of the groups
-// with row k one half have a row k + 1: early rows decide most of what is accepted.
+// Groups behind random anchors, the same for the same seed. In windows with later rows groups are of random length: half of
+// those with row k have a row k + 1. In the others they are the row of [LA]_1 alone.
 std::vector<GroupRow> PlanGroups(const GroupPlanOptions& options, uint64_t seed);
 
 // A group of `length` rows behind every anchor in [first, last].

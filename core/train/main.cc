@@ -124,6 +124,8 @@ int RunTrain(pass::TrainOptions options) {
   }
   options.rates.head_out = 0.3 * options.rates.head_in;
   options.groups.lookahead = options.sizes.lookahead;
+  // With a head the first row and the recurrent steps behind it decide most of what is accepted.
+  options.groups.later_rows_every = options.sizes.head_hidden > 0 ? 4 : 1;
   options.samples.window = options.groups.window;
   options.samples.least_distinct = options.groups.window / 4;
   options.samples.seed = options.seed;

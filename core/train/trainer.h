@@ -29,7 +29,7 @@ struct TrainOptions {
   uint64_t seed = 0;
   int threads = 0;  // 0: one per core
   int windows_per_step = 2;
-  int uses_per_sample = 2;  // with other anchors each time
+  int uses_per_sample = 1;  // with other anchors each time
   double checkpoint_minutes = 5;
   bool fp32 = false;
   GroupPlanOptions groups;
