@@ -56,11 +56,19 @@ void AutoPolicy::Observe(ForwardKind kind, int batch, int emitted_tokens, absl::
   if (kind != ForwardKind::kTree || emitted_tokens == 0) return;
   bucket.tree.Add(absl::ToDoubleSeconds(time), emitted_tokens, kTreeWeight);
   bucket.unmeasured = 0;
-  Judge(bucket);
+  Judge(bucket, batch);
 }
 
-void AutoPolicy::Judge(Bucket& bucket) {
-  if (bucket.plain.samples < kPlainForwardsKnown || bucket.tree.samples < kTreeForwardsKnown) return;
+// The first time the drafts are still being learned. Later a larger batch shows as much in fewer forwards.
+int AutoPolicy::ForwardsToJudge(const Bucket& bucket, int batch) {
+  if (bucket.next_rest == kFirstRest) return kTreeForwardsKnown;
+  return std::max(kFewestTreeForwards, kTreeForwardsKnown / std::max(batch, 1));
+}
+
+void AutoPolicy::Judge(Bucket& bucket, int batch) {
+  if (bucket.plain.samples < kPlainForwardsKnown || bucket.tree.samples < ForwardsToJudge(bucket, batch)) {
+    return;
+  }
   const double bearable = bucket.plain.seconds_per_token() * (bucket.proven ? kSlowerThanProven : 1.0);
   if (bucket.tree.seconds_per_token() > bearable) {
     Rest(bucket);

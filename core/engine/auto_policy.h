@@ -22,8 +22,9 @@ namespace pass {
 
 class AutoPolicy {
  public:
-  static constexpr int kPlainForwardsKnown = 4;       // forwards that make a baseline
-  static constexpr int kTreeForwardsKnown = 16;       // forwards after which `tree` is judged
+  static constexpr int kPlainForwardsKnown = 4;  // forwards that make a baseline
+  static constexpr int kTreeForwardsKnown = 16;  // forwards after which `tree` is judged
+  static constexpr int kFewestTreeForwards = 4;
   static constexpr int kForwardsPerBaseline = 96;     // one plain forward in so many
   static constexpr int kForwardsToFirstBaseline = 8;  // the same while there is no baseline
   static constexpr int kBaselineAttempts = 4;         // plain forwards until one is unmixed; then later again
@@ -66,7 +67,8 @@ class AutoPolicy {
     int unmeasured = 0;  // choices of `tree` since its last sample
   };
 
-  static void Judge(Bucket& bucket);
+  static int ForwardsToJudge(const Bucket& bucket, int batch);
+  static void Judge(Bucket& bucket, int batch);
   static void Rest(Bucket& bucket);
 
   std::array<Bucket, kNumBuckets> buckets_;

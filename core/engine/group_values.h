@@ -3,8 +3,8 @@
 //
 // Learned by differential temporal-difference learning: the state of a sequence is the length of the group that
 // its step begins with, the reward what the step emitted less what its rows cost. So a group is also credited
-// with what the steps after the next one gain or lose. Values of states that are not visited drift back to what
-// is usual, so that each length is tried again. Thread: the engine's.
+// with what the steps after the next one gain or lose. A length that was rarely tried moves with the others, and
+// one that is not tried drifts slowly back to what is usual, so that it is tried again. Thread: the engine's.
 #pragma once
 
 #include <span>
@@ -20,16 +20,15 @@ class GroupValues {
   std::span<const double> values() const { return values_; }
 
   // A step that began with a group of `length` rows (0: none), brought `reward` tokens net of costs, and left
-  // the sequence with one of `next_length`.
-  void Learn(int length, double reward, int next_length);
+  // the sequence with one of `next_length`. `reward_without`: what a step with no drafts at all would have brought
+  // that also leaves a group of one row: where a group always stands ready, nothing else says what it is worth.
+  void Learn(int length, double reward, int next_length, double reward_without);
 
  private:
-  struct State {
-    int visits = 0;
-  };
+  void Move(int length, double surprise, double weight);
 
   std::vector<double> values_;
-  std::vector<State> states_;
+  std::vector<int> visits_;  // by length
   double average_reward_ = 0;
   int steps_ = 0;
 };

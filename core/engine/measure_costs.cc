@@ -39,7 +39,8 @@ std::vector<Row> RowsOf(SequenceId sequence, int prefix, int count, const ModelI
 
 }  // namespace
 
-absl::StatusOr<std::vector<CostSample>> MeasureCosts(LanguageModel& model, const Clock& clock, int most_rows) {
+absl::StatusOr<std::vector<CostSample>> MeasureCosts(LanguageModel& model, const Clock& clock,
+                                                     int most_rows) {
   const ModelInfo& info = model.info();
   const int prefix = std::min({kPrefix, most_rows, info.context_length / 2});
   PASS_ASSIGN_OR_RETURN(const SequenceId sequence, model.Open(prefix));

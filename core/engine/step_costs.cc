@@ -44,7 +44,8 @@ void StepCosts::Observe(int rows, double seconds) {
   const double surprise = std::clamp(ratio, 0.5, 2.0) - 1.0;
   for (double& knot : seconds_) knot *= 1.0 + kScaleWeight * surprise;
   const size_t right = Right(rows);
-  const double share = std::clamp(1.0 * (rows - kRows[right - 1]) / (kRows[right] - kRows[right - 1]), 0.0, 1.0);
+  const double share =
+      std::clamp(1.0 * (rows - kRows[right - 1]) / (kRows[right] - kRows[right - 1]), 0.0, 1.0);
   Correct(right, share, ratio);
   Correct(right - 1, 1.0 - share, ratio);
   NeverFall();

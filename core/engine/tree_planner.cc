@@ -83,11 +83,14 @@ void TreePlanner::Observe(const ForwardReport& report) {
     rate = {.tokens = report.sequences * 1.0, .seconds = costs_.Seconds(report.sequences)};
   rate.tokens += kRateWeight * (report.emitted_tokens - rate.tokens);
   rate.seconds += kRateWeight * (seconds - rate.seconds);
+  const double tokens_per_second = RateOf(report.sequences);
   for (const Planned& step : planned) {
-    const double cost = costs_.Seconds(rows) - costs_.Seconds(rows - step.rows + 1);
-    group_values_[step.offer.sampled ? 1 : 0].Learn(
-        step.group, step.offer.decoder->emitted() - RateOf(report.sequences) * cost,
-        step.offer.decoder->group_rows());
+    // Against a forward in which this sequence has its root alone, and one with a look-ahead row besides.
+    const double base = costs_.Seconds(rows - step.rows + 1);
+    const double cost = tokens_per_second * (costs_.Seconds(rows) - base);
+    const double cost_of_one = tokens_per_second * (costs_.Seconds(rows - step.rows + 2) - base);
+    group_values_[step.offer.sampled ? 1 : 0].Learn(step.group, step.offer.decoder->emitted() - cost,
+                                                    step.offer.decoder->group_rows(), 1.0 - cost_of_one);
   }
 }
 

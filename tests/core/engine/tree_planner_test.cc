@@ -16,8 +16,9 @@ using ::testing::ElementsAre;
 const SamplingOptions kGreedy{.temperature = 0};
 
 // t(n) of a machine where some rows are cheap and more are not.
-const std::vector<CostSample> kMachine = {{1, 6.65e-3}, {2, 6.85e-3}, {4, 7.30e-3},  {6, 8.01e-3},  {8, 9.47e-3},
-                                          {12, 10.9e-3}, {16, 12.9e-3}, {24, 17.5e-3}, {32, 21.4e-3}};
+const std::vector<CostSample> kMachine = {{1, 6.65e-3},  {2, 6.85e-3},  {4, 7.30e-3},
+                                          {6, 8.01e-3},  {8, 9.47e-3},  {12, 10.9e-3},
+                                          {16, 12.9e-3}, {24, 17.5e-3}, {32, 21.4e-3}};
 
 std::vector<CostSample> Scaled(double each_row) {
   std::vector<CostSample> samples;
@@ -177,7 +178,7 @@ TEST(GroupValues, LearnWhatAGroupBrings) {
   int length = 0;
   for (int i = 0; i < 20000; ++i) {
     const int next = length == 1 && i % 10 == 0 ? 0 : 1;
-    values.Learn(length, length == 1 ? 2.0 : 1.0, next);
+    values.Learn(length, length == 1 ? 2.0 : 1.0, next, 1.0);
     length = next;
   }
   // h = 2 - 1 - 0.1 h
@@ -187,9 +188,22 @@ TEST(GroupValues, LearnWhatAGroupBrings) {
 
 TEST(GroupValues, LearnThatAGroupIsWorthNothing) {
   GroupValues values(2);
-  for (int i = 0; i < 3000; ++i) values.Learn(i % 2, 1.0, (i + 1) % 2);
+  for (int i = 0; i < 1000; ++i) values.Learn(i % 2, 1.0, (i + 1) % 2, 1.0);
   EXPECT_LT(values.values()[1], 0.1);
-  EXPECT_GT(values.values()[2], 0.3);  // not seen yet: worth a try
+}
+
+// No step without a group ever says so.
+TEST(GroupValues, LearnItFromStepsThatAllHaveAGroup) {
+  GroupValues useless(4);
+  GroupValues useful(4);
+  for (int i = 0; i < 200; ++i) {
+    useless.Learn(1, 0.97, 1, 0.97);
+    useful.Learn(1, 1.8, 1, 0.97);
+  }
+  for (int length = 1; length <= 4; ++length) {
+    EXPECT_LT(useless.values()[length], 0.22);
+    EXPECT_NEAR(useful.values()[length], 0.83, 0.2);
+  }
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ namespace pass::testing {
 inline constexpr uint64_t kModelSeed = 11;
 
 inline FrozenModel MakeFrozenModel(at::ScalarType type) {
-  at::set_num_threads(1);  // as in training; a team of threads for a tiny model would only wait for each other
+  at::set_num_threads(
+      1);  // as in training; a team of threads for a tiny model would only wait for each other
   auto tensors = LoadTensors(*MakeRandomCheckpoint(TinyConfig(), kModelSeed), type, at::kCPU, nullptr);
   PASS_CHECK(tensors.ok());
   return FrozenModel(TinyConfig(), *std::move(tensors));
