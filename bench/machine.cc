@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <numeric>
 #include <thread>
@@ -53,6 +54,14 @@ double MemoryReadBandwidth(int num_threads) {
       best = std::max(best, static_cast<double>(kWords * sizeof(uint64_t)) / seconds.count());
   }
   return best;
+}
+
+Machine DescribeMachine(int threads) {
+  Machine machine{.cpu = CpuModel(),
+                  .threads = threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency())};
+  if (getloadavg(&machine.load_average, 1) != 1) machine.load_average = 0;
+  machine.memory_read_bytes_per_second = MemoryReadBandwidth(machine.threads);
+  return machine;
 }
 
 }  // namespace pass::bench

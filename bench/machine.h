@@ -1,14 +1,25 @@
-// What a figure must be read with: the CPU and how fast it reads memory.
+// What a figure must be read with: the CPU, how fast it reads memory, and what else runs.
 #pragma once
 
 #include <string>
 
 namespace pass::bench {
 
+struct Machine {
+  std::string cpu;                          // "model name" of /proc/cpuinfo, or "unknown"
+  int threads = 0;                          // of the model
+  double memory_read_bytes_per_second = 0;  // by so many threads
+  double load_average = 0;                  // of the last minute, before the measurement
+};
+
+// `threads`: 0: one per core. Takes a second.
+Machine DescribeMachine(int threads);
+
 // "model name" of /proc/cpuinfo, or "unknown".
 std::string CpuModel();
 
-// Read bandwidth in bytes a second, `num_threads` threads summing a buffer far larger than the caches; best of 5.
+// Read bandwidth in bytes a second, `num_threads` threads summing a buffer far larger than the caches; best
+// of 5.
 double MemoryReadBandwidth(int num_threads);
 
 }  // namespace pass::bench

@@ -74,7 +74,8 @@ absl::StatusOr<Prompt> ParsePrompt(std::string_view part) {
   if (role.empty() || role == "assistant") return Prompt{.text = std::string(text), .chat = {}};
   Prompt prompt{.text = {}, .chat = ParseChat(text)};
   for (const ChatMessage& message : prompt.chat) {
-    if (message.content.empty()) return absl::InvalidArgumentError("has an empty message: write or remove it");
+    if (message.content.empty())
+      return absl::InvalidArgumentError("has an empty message: write or remove it");
   }
   if (prompt.chat.back().role != "user") {
     return absl::InvalidArgumentError("does not end with a message of the user: add one");
@@ -89,8 +90,8 @@ absl::StatusOr<std::vector<Prompt>> ParsePrompts(std::string_view bytes, const s
   for (const std::string_view part : Split(bytes)) {
     absl::StatusOr<Prompt> prompt = ParsePrompt(part);
     if (!prompt.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          name, ": prompt ", prompts.size() + 1, " ", std::string(prompt.status().message())));
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, ": prompt ", prompts.size() + 1, " ", std::string(prompt.status().message())));
     }
     prompts.push_back(*std::move(prompt));
   }

@@ -25,11 +25,11 @@ TEST(PromptFile, SplitsTextAtLinesOfTwoPercentSigns) {
 }
 
 TEST(PromptFile, ReadsTheTurnsOfAChat) {
-  EXPECT_THAT(*ParsePrompts("@system\nBe brief.\n@user\nHello\n\nthere\n@assistant\nYes?\n@user\n@users\n", "set.txt"),
-              ElementsAre(Chat({{"system", "Be brief."},
-                                {"user", "Hello\n\nthere"},
-                                {"assistant", "Yes?"},
-                                {"user", "@users"}})));
+  EXPECT_THAT(
+      *ParsePrompts("@system\nBe brief.\n@user\nHello\n\nthere\n@assistant\nYes?\n@user\n@users\n",
+                    "set.txt"),
+      ElementsAre(Chat(
+          {{"system", "Be brief."}, {"user", "Hello\n\nthere"}, {"assistant", "Yes?"}, {"user", "@users"}})));
 }
 
 TEST(PromptFile, TakesADecoratorForText) {
@@ -43,7 +43,8 @@ TEST(PromptFile, NamesThePromptThatItRefuses) {
   EXPECT_THAT(ErrorOf(""), HasSubstr("prompt 1 is empty"));
   EXPECT_THAT(ErrorOf("a\xFF"), HasSubstr("prompt 1 is not UTF-8"));
   EXPECT_THAT(ErrorOf("@user\n@user\nHello"), HasSubstr("has an empty message"));
-  EXPECT_THAT(ErrorOf("@user\nHello\n@assistant\nYes?\n"), HasSubstr("does not end with a message of the user"));
+  EXPECT_THAT(ErrorOf("@user\nHello\n@assistant\nYes?\n"),
+              HasSubstr("does not end with a message of the user"));
   EXPECT_EQ(ReadPromptFile("/nowhere/set.txt").status().code(), absl::StatusCode::kNotFound);
 }
 
@@ -59,7 +60,8 @@ TEST(PromptFile, EncodesTextAsTheServerDoes) {
   std::vector<TokenId> with_bos = plain;
   with_bos.insert(with_bos.begin(), 7);
   EXPECT_EQ(*EncodePrompt(Text("abc"), model), with_bos);
-  EXPECT_EQ(EncodePrompt(Chat({{"user", "abc"}}), model).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(EncodePrompt(Chat({{"user", "abc"}}), model).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 // The committed sets, as bench/prompts/README.md describes them.

@@ -1,0 +1,38 @@
+// Figures as JSON for programs and as Markdown for people. Both carry what they must be read with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "bench/compare.h"
+#include "bench/cost_table.h"
+#include "bench/machine.h"
+#include "core/model/language_model.h"
+#include "nlohmann/json.hpp"
+
+namespace pass::bench {
+
+// What was measured, on what.
+struct Subject {
+  ModelInfo model;
+  std::string lookahead_file;  // name without folder; empty: none
+  std::string libtorch;        // version
+  std::string date;            // YYYY-MM-DD
+  Machine machine;
+};
+
+// {"subject", "tokens", "repetitions", "cells": [...], "means": [...]}; field names are those of the structs.
+nlohmann::ordered_json JsonOf(const Subject& subject, const CompareOptions& options,
+                              const Comparison& comparison);
+// {"subject", "context", "costs": [...]}
+nlohmann::ordered_json JsonOf(const Subject& subject, int context, const std::vector<Cost>& costs);
+
+// A line about the subject, then a table for each batch and sampling.
+std::string MarkdownOf(const Subject& subject, const CompareOptions& options, const Comparison& comparison);
+std::string MarkdownOf(const Subject& subject, int context, const std::vector<Cost>& costs);
+
+// Writes the JSON with a line break at its end. UNAVAILABLE names the file.
+absl::Status WriteJson(const std::string& path, const nlohmann::ordered_json& json);
+
+}  // namespace pass::bench

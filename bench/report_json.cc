@@ -1,0 +1,101 @@
+#include "bench/report.h"
+
+#include <cmath>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+
+namespace pass::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Six significant digits: more is noise, and would make files differ that say the same.
+double Rounded(double value) {
+  if (value == 0) return 0;
+  const double scale = std::pow(10.0, 5 - std::floor(std::log10(std::abs(value))));
+  return std::round(value * scale) / scale;
+}
+
+Json JsonOf(const Spread& spread) {
+  return {
+      {"median", Rounded(spread.median)}, {"least", Rounded(spread.least)}, {"most", Rounded(spread.most)}};
+}
+
+Json JsonOf(const Figures& figures) {
+  return {{"units", figures.units},
+          {"outputs", figures.outputs},
+          {"tokens", figures.tokens},
+          {"tokens_per_second", JsonOf(figures.tokens_per_second)},
+          {"speedup", JsonOf(figures.speedup)},
+          {"tokens_per_forward", Rounded(figures.tokens_per_forward)},
+          {"acceptance_rate", Rounded(figures.acceptance_rate)},
+          {"mean_accepted_length", Rounded(figures.mean_accepted_length)},
+          {"drafted_by_position", figures.drafted_by_position},
+          {"accepted_by_position", figures.accepted_by_position},
+          {"identical_share", Rounded(figures.identical_share)},
+          {"looping_share", Rounded(figures.looping_share)}};
+}
+
+Json JsonOf(const Subject& subject) {
+  return {{"model", subject.model.name},
+          {"fingerprint", subject.model.fingerprint},
+          {"dtype", subject.model.dtype},
+          {"device", subject.model.device},
+          {"lookahead_file", subject.lookahead_file},
+          {"num_lookahead", subject.model.num_lookahead},
+          {"has_adapter", subject.model.has_adapter},
+          {"has_head", subject.model.has_head},
+          {"libtorch", subject.libtorch},
+          {"date", subject.date},
+          {"cpu", subject.machine.cpu},
+          {"threads", subject.machine.threads},
+          {"memory_read_gb_per_second", Rounded(subject.machine.memory_read_bytes_per_second / 1e9)},
+          {"load_average_before", Rounded(subject.machine.load_average)}};
+}
+
+}  // namespace
+
+Json JsonOf(const Subject& subject, const CompareOptions& options, const Comparison& comparison) {
+  Json json = {
+      {"subject", JsonOf(subject)}, {"tokens", options.tokens}, {"repetitions", options.repetitions}};
+  json["cells"] = Json::array();
+  for (const Cell& cell : comparison.cells) {
+    json["cells"].push_back({{"set", cell.set},
+                             {"sampling", cell.sampling},
+                             {"batch", cell.batch},
+                             {"method", std::string(MethodName(cell.variant.method))},
+                             {"lookahead", cell.variant.lookahead},
+                             {"all", JsonOf(cell.all)},
+                             {"without_loops", JsonOf(cell.without_loops)}});
+  }
+  json["means"] = Json::array();
+  for (const Mean& mean : comparison.means) {
+    json["means"].push_back({{"sampling", mean.sampling},
+                             {"batch", mean.batch},
+                             {"method", std::string(MethodName(mean.variant.method))},
+                             {"lookahead", mean.variant.lookahead},
+                             {"speedup", Rounded(mean.speedup)},
+                             {"speedup_without_loops", Rounded(mean.speedup_without_loops)}});
+  }
+  return json;
+}
+
+Json JsonOf(const Subject& subject, int context, const std::vector<Cost>& costs) {
+  Json json = {{"subject", JsonOf(subject)}, {"context", context}, {"costs", Json::array()}};
+  for (const Cost& cost : costs) {
+    json["costs"].push_back({{"rows", cost.rows},
+                             {"median_seconds", Rounded(cost.median_seconds)},
+                             {"fastest_seconds", Rounded(cost.fastest_seconds)}});
+  }
+  return json;
+}
+
+absl::Status WriteJson(const std::string& path, const Json& json) {
+  std::ofstream file(path);
+  file << json.dump(1) << "\n";
+  if (file.flush()) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(path, " cannot be written: choose another place for --json"));
+}
+
+}  // namespace pass::bench
