@@ -2,11 +2,11 @@
 # does nothing twice. Variables: LIBTORCH=PATH, TORCH_PIP_ARGS=..., MODEL=PATH, LOOKAHEAD=PATH, PYTHON=..., JOBS=N.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo serve test test-fast format lint clean
-export LIBTORCH TORCH_PIP_ARGS MODEL LOOKAHEAD PYTHON JOBS
+.PHONY: help deps build demo serve test test-fast verify-lossless paper format lint clean
+export LIBTORCH TORCH_PIP_ARGS MODEL LOOKAHEAD EMBEDDINGS FULL OUT PLOTS PYTHON JOBS
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
 
 deps:  ## install packages, LibTorch and the model
 	@scripts/deps.sh packages libtorch protos model
@@ -25,6 +25,12 @@ test:  ## build and run every test
 
 test-fast: ## build and run the tests that need neither LibTorch nor a model
 	@scripts/test_fast.sh
+
+verify-lossless: ## compare every method's bytes with plain decoding's, 208 prompts: half an hour
+	@scripts/verify_lossless.sh
+
+paper: ## measure the tables of docs/RESULTS.md and draw their plots: hours; EMBEDDINGS=PATH FULL=PATH
+	@scripts/paper.sh
 
 format: ## format all C++ files in place
 	@scripts/format.sh

@@ -92,23 +92,12 @@ class Series {
     return units;
   }
 
-  GenerationRequest RequestOf(const EncodedPrompt& prompt, const Variant& variant, uint64_t seed) const {
-    GenerationRequest request;
-    request.id = absl::StrCat("bench-", seed);
-    request.prompt = prompt.ids;
-    request.sampling = sampling_.options;
-    request.sampling.seed = seed;
-    request.max_tokens = options_.tokens;
-    request.ignore_eos = !prompt.chat;
-    request.method = variant.method;
-    request.lookahead = variant.lookahead;
-    return request;
-  }
-
   absl::StatusOr<Result> Measure(size_t variant, const Unit& unit, uint64_t seed) {
     std::vector<GenerationRequest> requests;
-    for (const EncodedPrompt* prompt : unit)
-      requests.push_back(RequestOf(*prompt, variants_[variant], seed++));
+    for (const EncodedPrompt* prompt : unit) {
+      requests.push_back(
+          MakeRequest(*prompt, variants_[variant], sampling_.options, options_.tokens, seed++));
+    }
     const absl::Time start = clock_.Now();
     Result result;
     PASS_ASSIGN_OR_RETURN(result.completions, generators_[variant]->Run(std::move(requests)));

