@@ -20,10 +20,11 @@ class Series {
   Series(LanguageModel& model, const TextModel& text, const CompareOptions& options, int batch,
          const Sampling& sampling, const Clock& clock)
       : options_(options), batch_(batch), sampling_(sampling), clock_(clock) {
-    const EngineOptions engine{.max_sequences = batch};
     variants_.push_back({.method = Method::kPlain});
     variants_.insert(variants_.end(), options.variants.begin(), options.variants.end());
     for (size_t i = 0; i < variants_.size(); ++i) {
+      const EngineOptions engine{
+          .max_sequences = batch, .text_sources = variants_[i].text_sources, .measure_costs = true};
       generators_.push_back(std::make_unique<Generator>(model, text, engine, clock));
     }
   }

@@ -12,7 +12,7 @@ constexpr int kQueue = 2;         // requests that may wait behind a full batch
 
 // Budgets that cut prompts and crowd decoders as a busy server does.
 EngineOptions Tight(int batch) {
-  return {.max_sequences = batch, .max_batch_rows = 96, .prefill_chunk_rows = 24};
+  return {.max_sequences = batch, .max_batch_rows = 96, .prefill_chunk_rows = 24, .measure_costs = true};
 }
 
 }  // namespace
@@ -21,7 +21,9 @@ Crowd::Crowd(LanguageModel& model, const TextModel& text, int batch, uint64_t se
     : batch_(batch),
       engine_(&model, text.tokenizer.get(), text.end_of_sequence_ids, Tight(batch), /*observer=*/nullptr,
               &clock),
-      random_(seed) {}
+      random_(seed) {
+  engine_.Prepare();
+}
 
 // In order of arrival.
 std::vector<Crowd::Member> Crowd::Gather(size_t count) {

@@ -18,12 +18,14 @@ GenerationRequest MakeRequest(const EncodedPrompt& prompt, const Variant& varian
   request.ignore_eos = !prompt.chat;
   request.method = variant.method;
   request.lookahead = variant.lookahead;
+  request.max_rows = variant.max_rows;
   return request;
 }
 
 Generator::Generator(LanguageModel& model, const TextModel& text, const EngineOptions& options,
                      const Clock& clock)
     : engine_(&model, text.tokenizer.get(), text.end_of_sequence_ids, options, /*observer=*/nullptr, &clock) {
+  engine_.Prepare();
 }
 
 absl::StatusOr<std::vector<Completion>> Generator::Run(std::vector<GenerationRequest> requests) {

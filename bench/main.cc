@@ -29,11 +29,11 @@ struct Flags {
   std::vector<std::string> prompts = {"bench/prompts/python.txt", "bench/prompts/english.txt",
                                       "bench/prompts/chat.txt"};
   int limit = 0;
-  std::vector<std::string> methods = {"pass", "auto"};
+  std::vector<std::string> methods = {"pass", "tree", "auto"};
   std::vector<std::string> samplings = {"greedy"};
   VerifyOptions verify;
   int count = 208;
-  std::vector<std::string> verified_methods = {"plain", "pass", "auto"};
+  std::vector<std::string> verified_methods = {"plain", "pass", "tree", "auto"};
   std::vector<std::string> verified_samplings = {"greedy", "t0.8-k10", "t1-p0.9-m0.05"};
 };
 
@@ -187,7 +187,9 @@ CLI::App* AddCompare(CLI::App& app, Flags& flags) {
   CLI::App* compare =
       AddCommand(app, "compare", "methods beside plain decoding, prompt by prompt in turns", flags);
   AddPrompts(compare, flags);
-  compare->add_option("--methods", flags.methods, "methods, each with :L behind it if L is not the file's")
+  compare
+      ->add_option("--methods", flags.methods,
+                   "plain, pass, tree or auto, with :L,rows=N,no-text behind it where that differs")
       ->capture_default_str();
   compare
       ->add_option("--sampling", flags.samplings,

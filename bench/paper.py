@@ -4,8 +4,8 @@
     bench/paper.py --model MODEL.gguf --embeddings FILE --full FILE --out FOLDER [--quick] [--only NAME...]
 
 `--embeddings` holds look-ahead tokens alone, the paper's method; `--full` adds adapter and head. Writes
-FOLDER/NAME.json and NAME.md for each experiment, as soon as it is measured, and FOLDER/tables.md from all that are
-there. What is there already is not measured again: delete a file to repeat it, or the folder to begin anew.
+FOLDER/NAME.json and NAME.md for each experiment, as soon as it is measured, and FOLDER/tables.md from all that
+are there. What is there already is not measured again: delete a file to repeat it, or the folder to begin anew.
 bench/plot.py draws from the same files.
 """
 
@@ -54,7 +54,7 @@ EXPERIMENTS = [
         ("pass:1", "pass:4"), TEXT_SETS, ("greedy", "t0.8-k10"), limit=24,
     ),
     Experiment(
-        "methods", "All methods, with adapter and head", "full", ("pass:4", "auto"),
+        "methods", "All methods, with adapter and head", "full", ("pass:4", "tree", "auto"),
         samplings=("greedy", "t0.8-k10"), repetitions=3,
     ),
     Experiment(
@@ -66,11 +66,15 @@ EXPERIMENTS = [
         ("greedy", "t0.8-k10"), repetitions=3,
     ),
     Experiment(
+        "sources", "Where drafts come from: look-ahead rows, the text itself, both", "full",
+        ("auto:no-text", "auto:0", "auto"), TEXT_SETS, ("greedy", "t0.8-k10"), limit=24,
+    ),
+    Experiment(
         "batches", "Several prompts in flight", "full", ("auto",), TEXT_SETS, batches=(1, 2, 4, 8), limit=32
     ),
     Experiment(
-        "hostile", "Text chosen to defeat speculation", "full", ("pass:4", "auto"), ("random_words",), ("t2",),
-        repetitions=3,
+        "hostile", "Text chosen to defeat speculation", "full", ("pass:4", "auto"), ("random_words",),
+        ("t2",), repetitions=3,
     ),
 ]  # fmt: skip
 
@@ -145,12 +149,50 @@ class Runner:
         with open(path, "rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         most = header["lookahead.embeddings"]["shape"][0]
-        return [name for name in experiment.methods if ":" not in name or int(name.split(":")[1]) <= most]
+        return [name for name in experiment.methods if lookahead_of(name) <= most]
+
+
+    def simulate(self):
+        """What pass-train's simulation gives for this machine's t(rows): no n-grams, proposals for nothing."""
+        costs = json.loads((self.out / "cost.json").read_text())["costs"]
+        prompts = REPOSITORY / "bench" / "prompts"
+        print("simulation ...", file=sys.stderr, flush=True)
+        result = subprocess.run(
+            [self.arguments.build / "bin" / "pass-train", "eval", "--model", self.arguments.model,
+             "--lookahead-file", self.files["full"], "--threads", self.arguments.threads, "--json",
+             "--prompts", f"code={prompts / 'python.txt'}", f"prose={prompts / 'english.txt'}",
+             "--max-prompts", "4" if self.arguments.quick else "0",
+             "--costs", ",".join(f"{cost['rows']}:{1e3 * cost['median_seconds']:.3f}" for cost in costs)],
+            check=True, stdout=subprocess.PIPE, encoding="utf-8",
+        )  # fmt: skip
+        (self.out / "simulation.md").write_text(simulation_table(json.loads(result.stdout)), encoding="utf-8")
+        (self.out / "simulation.json").write_text(result.stdout, encoding="utf-8")
+
+
+def simulation_table(results):
+    lines = ["| text | drawn | look-ahead rows of a group | simulated speed-up | without loops |"]
+    lines.append("| --- " * 5 + "|")
+    for row in results["results"]:
+        speedups = [row[part]["simulated"]["speedup"] for part in ("all", "without_loops")]
+        lines.append(
+            f"| {row['domain']} | {row['sampling']} | {row['rows']} | {speedups[0]:.2f} | {speedups[1]:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def lookahead_of(method):
+    """L of a method's flag, 0 where it says none."""
+    first = method.partition(":")[2].split(",")[0]
+    return int(first) if first.isdigit() else 0
 
 
 def write_tables(out):
     """Joins the tables that pass-bench printed."""
-    titles = {"cost": "What a forward costs"} | {one.name: one.title for one in EXPERIMENTS}
+    titles = {
+        "cost": "What a forward costs",
+        "simulation": "What the drafts allow: simulated tree decoding with this machine's t(rows)",
+    }
+    titles |= {one.name: one.title for one in EXPERIMENTS}
     pages = [
         f"## {title}\n{(out / f'{name}.md').read_text(encoding='utf-8')}"
         for name, title in titles.items()
@@ -162,12 +204,15 @@ def write_tables(out):
 
 def main():
     arguments = parse_arguments()
-    names = {"cost", *(experiment.name for experiment in EXPERIMENTS)}
+    names = {"cost", "simulation", *(experiment.name for experiment in EXPERIMENTS)}
     if unknown := set(arguments.only) - names:
         sys.exit(f"no such experiment: {', '.join(sorted(unknown))}; there are {', '.join(sorted(names))}")
     runner = Runner(arguments)
-    if runner.wanted("cost"):
+    simulated = arguments.full and runner.wanted("simulation")
+    if runner.wanted("cost") or (simulated and not (arguments.out / "cost.json").exists()):
         runner.bench("cost", "cost", *(["--repetitions", "5"] if arguments.quick else []))
+    if simulated:
+        runner.simulate()
     for experiment in EXPERIMENTS:
         if runner.wanted(experiment.name):
             runner.run(experiment)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws what bench/paper.py measured: running time against L, and acceptance at each position.
 
-    bench/plot.py FOLDER --out docs    reads lengths-embeddings.json and lengths-full.json, writes two SVG files
+    bench/plot.py FOLDER --out docs    reads lengths-embeddings.json and lengths-full.json, writes two pictures
 """
 
 import argparse
@@ -128,7 +128,7 @@ def plot_acceptance(experiments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("folder", type=pathlib.Path, help="what bench/paper.py wrote")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs"), help="folder of the pictures")
+    parser.add_argument("--out", type=pathlib.Path, default="docs", help="folder of the pictures")
     arguments = parser.parse_args()
     experiments = load(arguments.folder)
     if not experiments:

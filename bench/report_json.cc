@@ -66,6 +66,8 @@ Json JsonOf(const Subject& subject, const CompareOptions& options, const Compari
                              {"batch", cell.batch},
                              {"method", std::string(MethodName(cell.variant.method))},
                              {"lookahead", cell.variant.lookahead},
+                             {"max_rows", cell.variant.max_rows},
+                             {"text_sources", cell.variant.text_sources},
                              {"all", JsonOf(cell.all)},
                              {"without_loops", JsonOf(cell.without_loops)}});
   }
@@ -75,6 +77,8 @@ Json JsonOf(const Subject& subject, const CompareOptions& options, const Compari
                              {"batch", mean.batch},
                              {"method", std::string(MethodName(mean.variant.method))},
                              {"lookahead", mean.variant.lookahead},
+                             {"max_rows", mean.variant.max_rows},
+                             {"text_sources", mean.variant.text_sources},
                              {"speedup", Rounded(mean.speedup)},
                              {"speedup_without_loops", Rounded(mean.speedup_without_loops)}});
   }

@@ -1,6 +1,6 @@
 #include "bench/variant.h"
 
-#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -9,8 +9,6 @@
 
 namespace pass::bench {
 namespace {
-
-constexpr int kMaxMethods = 8;
 
 absl::Status Invalid(std::string_view text, std::string_view problem) {
   return absl::InvalidArgumentError(absl::StrCat("'", std::string(text), "' ", std::string(problem)));
@@ -39,28 +37,41 @@ absl::Status ReadPart(const std::string& part, SamplingOptions* options) {
   return absl::OkStatus();
 }
 
+bool ReadSetting(const std::string& setting, Variant* variant) {
+  constexpr std::string_view kRows = "rows=";
+  if (setting == "no-text") {
+    variant->text_sources = false;
+    return true;
+  }
+  if (setting.starts_with(kRows)) {
+    return absl::SimpleAtoi(setting.substr(kRows.size()), &variant->max_rows) && variant->max_rows >= 1 &&
+           variant->max_rows <= kMostRows;
+  }
+  return absl::SimpleAtoi(setting, &variant->lookahead) && variant->lookahead >= 0;
+}
+
 }  // namespace
 
 std::string Variant::Name() const {
-  const std::string name(MethodName(method));
-  if (method == Method::kPlain || method == Method::kAuto) return name;
-  return absl::StrCat(name, " L=", lookahead);
+  std::string name(MethodName(method));
+  if (method == Method::kPlain) return name;
+  absl::StrAppend(&name, " L=", lookahead);
+  if (max_rows != Variant().max_rows) absl::StrAppend(&name, " rows=", max_rows);
+  if (!text_sources) absl::StrAppend(&name, " no-text");
+  return name;
 }
 
 absl::StatusOr<Variant> ParseVariant(std::string_view text, int default_lookahead) {
   const size_t colon = text.find(':');
-  const std::string_view name = text.substr(0, colon);
-  Variant variant{.method = Method::kPlain, .lookahead = default_lookahead};
-  const std::string_view no_method = MethodName(static_cast<Method>(kMaxMethods));
-  bool known = false;
-  for (uint8_t i = 0; i < kMaxMethods && !known; ++i) {
-    variant.method = static_cast<Method>(i);
-    known = name == MethodName(variant.method) && name != no_method;
-  }
-  if (!known) return Invalid(text, "is no method");
+  const std::optional<Method> method = MethodOfName(text.substr(0, colon));
+  if (!method.has_value()) return Invalid(text, "is no method");
+  Variant variant{.method = *method, .lookahead = default_lookahead};
   if (colon == std::string_view::npos) return variant;
-  if (!absl::SimpleAtoi(std::string(text.substr(colon + 1)), &variant.lookahead) || variant.lookahead < 0) {
-    return Invalid(text, "must have the number of look-ahead tokens behind the colon");
+  const std::string settings(text.substr(colon + 1));
+  for (const std::string& setting : std::vector<std::string>(absl::StrSplit(settings, ','))) {
+    if (!ReadSetting(setting, &variant)) {
+      return Invalid(text, absl::StrCat("must have L, rows=1..", kMostRows, " or no-text behind the colon"));
+    }
   }
   return variant;
 }

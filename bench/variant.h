@@ -13,12 +13,15 @@ namespace pass::bench {
 struct Variant {
   Method method = Method::kPlain;
   int lookahead = 0;  // L of the request
+  int max_rows = GenerationRequest().max_rows;
+  bool text_sources = true;  // as EngineOptions'
 
-  std::string Name() const;  // "plain", "pass L=4", "auto"
+  std::string Name() const;  // "plain", "pass L=4", "auto L=8 rows=16 no-text"
 };
 
-// "plain", "pass", "pass:4", ...: a method of the engine, and L where it is not `default_lookahead`.
-// INVALID_ARGUMENT names what is wrong with it.
+// A method of the engine; behind a colon and separated by commas what differs from the default: L, which is
+// `default_lookahead`, rows=N, and no-text (no drafts from the request's own text). "pass:4",
+// "auto:8,rows=16". INVALID_ARGUMENT names what is wrong with it.
 absl::StatusOr<Variant> ParseVariant(std::string_view text, int default_lookahead);
 
 struct Sampling {

@@ -46,13 +46,13 @@ class Round {
         clock_(clock) {}
 
   absl::Status MakeReference() {
-    Generator generator(model_, text_, {.max_sequences = 1}, clock_);
+    Generator generator(model_, text_, {.max_sequences = 1, .measure_costs = true}, clock_);
     PASS_ASSIGN_OR_RETURN(reference_, generator.Run(Requests({.method = Method::kPlain})));
     return absl::OkStatus();
   }
 
   absl::StatusOr<VerifyResult> Alone(const Variant& variant) {
-    Generator generator(model_, text_, {.max_sequences = 1}, clock_);
+    Generator generator(model_, text_, {.max_sequences = 1, .measure_costs = true}, clock_);
     PASS_ASSIGN_OR_RETURN(const std::vector<Completion> completions, generator.Run(Requests(variant)));
     return CompareAll(variant.Name() + " alone", completions);
   }
@@ -88,6 +88,7 @@ class Round {
       const Variant& variant = variants[random() % variants.size()];
       request.method = variant.method;
       request.lookahead = variant.lookahead;
+      request.max_rows = variant.max_rows;
     }
     return requests;
   }

@@ -3,7 +3,7 @@
 # bench/paper.py, e.g. --quick or --only lengths-full. EMBEDDINGS and FULL name look-ahead files without and with adapter and head,
 # OUT the folder of the results, PLOTS that of the pictures.
 source "$(dirname "$0")/settings.sh"
-scripts/build.sh pass-bench fixed_token_file
+scripts/build.sh pass-bench pass-train fixed_token_file
 scripts/deps.sh model plots
 out=${OUT:-$BUILD/paper}
 embeddings=${EMBEDDINGS:-$default_lookahead}

@@ -62,7 +62,8 @@ void Engine::Submit(RequestHandle handle, GenerationRequest request, std::shared
   const SequenceContext context{.model = &model_->info(),
                                 .tokenizer = tokenizer_,
                                 .calibration = planner_->calibration(),
-                                .end_of_sequence_ids = end_of_sequence_ids_};
+                                .end_of_sequence_ids = end_of_sequence_ids_,
+                                .text_sources = options_.text_sources};
   waiting_.push_back(std::make_unique<Sequence>(handle, std::move(request), std::move(sink), context));
 }
 

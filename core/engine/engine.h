@@ -30,6 +30,7 @@ struct EngineOptions {
   int max_sequences = 16;        // decoding or prefilling at a time
   int max_batch_rows = 512;      // rows of one forward
   int prefill_chunk_rows = 128;  // prompt rows of one forward, shared by all sequences
+  bool text_sources = true;      // `tree` drafts from the request's own text too; off: from the model alone
   bool measure_costs = false;    // before the first step; else what rows cost is learned on the way
   absl::Duration slow_reader_limit = absl::Seconds(30);  // a sink that is not Ready for so long is cancelled
 

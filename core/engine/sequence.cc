@@ -22,9 +22,11 @@ Sequence::Sequence(RequestHandle handle, GenerationRequest request, std::shared_
     pass_ = std::make_unique<PassDecoder>(request_.lookahead, *context.model);
   }
   if (request_.method == Method::kTree || request_.method == Method::kAuto) {
-    tree_ = std::make_unique<TreeDecoder>(
-        TreeOptions{.lookahead = request_.lookahead, .context_length = context.model->context_length},
-        context.calibration);
+    tree_ = std::make_unique<TreeDecoder>(TreeOptions{.lookahead = request_.lookahead,
+                                                      .context_length = context.model->context_length,
+                                                      .ngram = context.text_sources,
+                                                      .successors = context.text_sources},
+                                          context.calibration);
   }
 }
 

@@ -32,6 +32,7 @@ struct SequenceContext {
   const Tokenizer* tokenizer = nullptr;
   DraftCalibration* calibration = nullptr;
   std::span<const TokenId> end_of_sequence_ids;
+  bool text_sources = true;
 };
 
 class Sequence {

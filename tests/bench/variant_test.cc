@@ -12,14 +12,16 @@ TEST(Variant, NamesAMethodAndItsLookaheadTokens) {
   EXPECT_EQ(ParseVariant("pass", 8)->lookahead, 8);
   EXPECT_EQ(ParseVariant("pass:0", 8)->lookahead, 0);
   EXPECT_EQ(ParseVariant("auto", 8)->method, Method::kAuto);
+  EXPECT_EQ(ParseVariant("tree:2,rows=16,no-text", 8)->Name(), "tree L=2 rows=16 no-text");
+  EXPECT_EQ(ParseVariant("tree:no-text", 8)->lookahead, 8);
   EXPECT_EQ(ParseVariant("plain", 8)->Name(), "plain");
 }
 
 TEST(Variant, RefusesWhatItDoesNotKnow) {
   ExpectInvalid(ParseVariant("fast", 8).status(), {"'fast' is no method"});
-  ExpectInvalid(ParseVariant("unknown", 8).status(), {"'unknown' is no method"});
-  ExpectInvalid(ParseVariant("pass:x", 8).status(), {"'pass:x' must have the number"});
-  ExpectInvalid(ParseVariant("pass:-1", 8).status(), {"'pass:-1' must have the number"});
+  ExpectInvalid(ParseVariant("tree:rows=0", 8).status(), {"rows=1..64"});
+  ExpectInvalid(ParseVariant("pass:x", 8).status(), {"'pass:x' must have L"});
+  ExpectInvalid(ParseVariant("pass:-1", 8).status(), {"'pass:-1' must have L"});
 }
 
 TEST(Sampling, ReadsItsParts) {

@@ -29,10 +29,11 @@ class VerifyTest : public testing::Test {
   }
 
   std::vector<VerifyResult> Run(TableModel& model) {
-    VerifyOptions options{.variants = {{Method::kPlain}, {Method::kPass, 4}, {Method::kAuto, 4}},
-                          .samplings = {*ParseSampling("greedy"), *ParseSampling("t0.8-k10")},
-                          .tokens = 24,
-                          .batch = 4};
+    VerifyOptions options{
+        .variants = {{Method::kPlain}, {Method::kPass, 4}, {Method::kTree, 4}, {Method::kAuto, 4}},
+        .samplings = {*ParseSampling("greedy"), *ParseSampling("t0.8-k10")},
+        .tokens = 24,
+        .batch = 4};
     const auto results = Verify(model, text_, PromptsToVerify({set_}, 30), options, FakeClock(), nullptr);
     EXPECT_TRUE(results.ok()) << results.status();
     return results.value_or(std::vector<VerifyResult>{});
@@ -45,8 +46,8 @@ class VerifyTest : public testing::Test {
 TEST_F(VerifyTest, FindsNoDifferenceWhereRowsDoNotDependOnTheirNeighbours) {
   TableModel model(ModelOptions(), RandomLogits({.shared_scale = 3.0}));
   const std::vector<VerifyResult> results = Run(model);
-  // Greedy: two of three methods alone, three in a batch, all mixed. Sampled, `pass` promises nothing.
-  ASSERT_THAT(results, SizeIs(6 + 4));
+  // Greedy: three of four methods alone, four in a batch, all mixed. Sampled, `pass` promises nothing.
+  ASSERT_THAT(results, SizeIs(8 + 6));
   for (const VerifyResult& result : results) {
     EXPECT_EQ(result.different, 0) << result.name << ": " << result.difference;
     EXPECT_EQ(result.compared, 30) << result.name;
@@ -72,7 +73,7 @@ TEST_F(VerifyTest, FindsAModelWhoseRowsDependOnTheirNeighbours) {
     return absl::OkStatus();
   });
   const std::vector<VerifyResult> results = Run(model);
-  ASSERT_THAT(results, SizeIs(10));
+  ASSERT_THAT(results, SizeIs(14));
   EXPECT_GT(results[0].different, 0) << results[0].name;
   EXPECT_THAT(results[0].difference, HasSubstr("the same, end"));
 }
