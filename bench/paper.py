@@ -4,8 +4,8 @@
     bench/paper.py --model MODEL.gguf --embeddings FILE --full FILE --out FOLDER [--quick] [--only NAME...]
 
 `--embeddings` holds look-ahead tokens alone, the paper's method; `--full` adds adapter and head. Writes
-FOLDER/NAME.json and NAME.md for each experiment, as soon as it is measured, and FOLDER/tables.md from all that
-are there. What is there already is not measured again: delete a file to repeat it, or the folder to begin anew.
+FOLDER/NAME.json and NAME.md for each experiment, as soon as it is measured, and FOLDER/tables.md from all.
+What is there already is not measured again: delete a file to repeat it, or the folder to begin anew.
 bench/plot.py draws from the same files.
 """
 
@@ -153,7 +153,7 @@ class Runner:
 
 
     def simulate(self):
-        """What pass-train's simulation gives for this machine's t(rows): no n-grams, proposals for nothing."""
+        """What pass-train simulates for this machine's t(rows): no n-grams, proposals for nothing."""
         costs = json.loads((self.out / "cost.json").read_text())["costs"]
         prompts = REPOSITORY / "bench" / "prompts"
         print("simulation ...", file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws what bench/paper.py measured: running time against L, and acceptance at each position.
 
-    bench/plot.py FOLDER --out docs    reads lengths-embeddings.json and lengths-full.json, writes two pictures
+    bench/plot.py FOLDER --out docs    reads lengths-embeddings.json and lengths-full.json, writes two SVGs
 """
 
 import argparse
