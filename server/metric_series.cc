@@ -79,10 +79,6 @@ Metrics::Series::Series()
       decode_rows(rows.Add({{"kind", "decode"}})),
       lookahead_rows(rows.Add({{"kind", "lookahead"}})),
       prefill_rows(rows.Add({{"kind", "prefill"}})),
-      draft_tokens(
-          AddCounter(*registry, "draft_tokens_total", "Proposed draft tokens", {{"source", "lookahead"}})),
-      accepted_tokens(
-          AddCounter(*registry, "accepted_tokens_total", "Accepted draft tokens", {{"source", "lookahead"}})),
       first_token_seconds(AddHistogram(*registry, "time_to_first_token_seconds",
                                        "From the call to the first step with a token", SecondBuckets())),
       inter_token_seconds(AddHistogram(
@@ -106,7 +102,7 @@ Metrics::Series::Series()
                                       IntegerBuckets(/*last=*/32))) {
   AddOutcomes();
   AddForwards();
-  AddPositions();
+  AddDrafts();
 }
 
 void Metrics::Series::AddOutcomes() {
@@ -150,7 +146,14 @@ void Metrics::Series::AddForwards() {
   }
 }
 
-void Metrics::Series::AddPositions() {
+void Metrics::Series::AddDrafts() {
+  constexpr std::array<const char*, kNumDraftOrigins> kSources = {"lookahead", "ngram", "successor"};
+  auto& proposed_by_source = CounterFamily(*registry, "draft_tokens_total", "Proposed draft tokens");
+  auto& accepted_by_source = CounterFamily(*registry, "accepted_tokens_total", "Accepted draft tokens");
+  for (size_t i = 0; i < kSources.size(); ++i) {
+    draft_tokens[i] = &proposed_by_source.Add({{"source", kSources[i]}});
+    accepted_tokens[i] = &accepted_by_source.Add({{"source", kSources[i]}});
+  }
   auto& drafted = CounterFamily(*registry, "drafted_steps_by_position_total",
                                 "Validation steps that proposed a draft at this position");
   auto& accepted =

@@ -55,8 +55,8 @@ struct Metrics::Series {
   prometheus::Counter& lookahead_rows;
   prometheus::Counter& prefill_rows;
 
-  prometheus::Counter& draft_tokens;
-  prometheus::Counter& accepted_tokens;
+  std::array<prometheus::Counter*, kNumDraftOrigins> draft_tokens{};
+  std::array<prometheus::Counter*, kNumDraftOrigins> accepted_tokens{};
   std::array<prometheus::Counter*, kMaxPositions> drafted_by_position{};
   std::array<prometheus::Counter*, kMaxPositions> accepted_by_position{};
 
@@ -75,7 +75,7 @@ struct Metrics::Series {
  private:
   void AddOutcomes();
   void AddForwards();
-  void AddPositions();
+  void AddDrafts();
 };
 
 }  // namespace pass

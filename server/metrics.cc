@@ -88,8 +88,10 @@ void Metrics::OnStep(const StepReport& report, absl::Duration since_last, bool f
   }
   if (report.forwards > 0) series_->step_seconds[Index(report.method)]->Observe(Seconds(report.step_time));
   if (report.drafted == 0) return;
-  series_->draft_tokens.Increment(report.drafted);
-  series_->accepted_tokens.Increment(report.accepted);
+  for (size_t i = 0; i < kNumDraftOrigins; ++i) {
+    series_->draft_tokens[i]->Increment(report.drafted_by_origin[i]);
+    series_->accepted_tokens[i]->Increment(report.accepted_by_origin[i]);
+  }
   series_->accepted_per_step.Observe(report.accepted);
   // Accepted drafts are a prefix of the positions that held one.
   for (int i = 0; i < std::min(report.drafted_positions, kMaxPositions); ++i) {

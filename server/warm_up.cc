@@ -72,10 +72,8 @@ absl::Status WarmUp(const ServedModel& model, const WarmUpOptions& options, Engi
   PASS_ASSIGN_OR_RETURN(const std::vector<TokenId> one_line, PromptOf(std::min<int64_t>(room, 16), model));
   PASS_ASSIGN_OR_RETURN(const std::vector<TokenId> chunk,
                         PromptOf(std::min<int64_t>(room, options.prefill_rows + 1), model));
-  std::vector<Method> methods = {Method::kPlain};
-  if (model.info.num_lookahead > 0) methods.push_back(Method::kPass);
   PASS_RETURN_IF_ERROR(RunBatch(1, Method::kPlain, chunk, model, engine));
-  for (const Method method : methods) {
+  for (const Method method : {Method::kPlain, Method::kTree}) {
     for (int batch = 1; batch <= options.max_batch; batch *= 2) {
       PASS_RETURN_IF_ERROR(RunBatch(batch, method, one_line, model, engine));
     }

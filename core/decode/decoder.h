@@ -18,6 +18,7 @@
 #include <span>
 #include <vector>
 
+#include "core/decode/draft_origin.h"
 #include "core/model/language_model.h"
 
 namespace pass {
@@ -39,8 +40,10 @@ struct Absorbed {
   bool validation_step = false;
   int drafted = 0;  // of this validation step
   int accepted = 0;
-  int drafted_positions = 0;       // draft positions that held a draft: `drafted` in a chain, a tree's depth
-  DraftHandle release_before = 0;  // handles below this one are not needed any more
+  int drafted_positions = 0;  // draft positions that held a draft: `drafted` in a chain, a tree's depth
+  CountByOrigin drafted_by_origin = {};
+  std::vector<DraftOrigin> accepted_from = {};  // one per accepted draft, in order
+  DraftHandle release_before = 0;               // handles below this one are not needed any more
 };
 
 class Decoder {

@@ -6,6 +6,13 @@
 
 namespace pass {
 
+DraftOrigin OriginOf(const Evidence& evidence) {
+  for (size_t origin = 0; origin < evidence.size(); ++origin) {
+    if (evidence[origin] >= kWeakest) return static_cast<DraftOrigin>(origin);
+  }
+  return DraftOrigin::kSuccessor;
+}
+
 void DraftTree::Reset(std::span<const TokenId> text) {
   PASS_CHECK(!text.empty());
   text_ = text;

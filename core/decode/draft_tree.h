@@ -11,12 +11,10 @@
 #include <vector>
 
 #include "core/base/token_id.h"
+#include "core/decode/draft_origin.h"
 #include "core/model/language_model.h"
 
 namespace pass {
-
-enum class DraftOrigin : uint8_t { kLookahead, kNgram, kSuccessor };
-inline constexpr int kNumDraftOrigins = 3;
 
 // What each source says of a candidate. A source without any candidate behind the same node is silent; one
 // that has others only is against it; higher values are the source's own scale, up to kMaxStrength.
@@ -25,6 +23,9 @@ inline constexpr uint8_t kAgainst = 1;
 inline constexpr uint8_t kWeakest = 2;
 inline constexpr uint8_t kMaxStrength = 15;
 using Evidence = std::array<uint8_t, kNumDraftOrigins>;  // by DraftOrigin
+
+// The first source that has the candidate.
+DraftOrigin OriginOf(const Evidence& evidence);
 
 struct DraftNode {
   TokenId token = 0;

@@ -91,6 +91,7 @@ Absorbed PassDecoder::AbsorbValidation(const Frontier& frontier, std::span<const
   Absorbed absorbed{.emitted = {}, .commit = {0}, .validation_step = true};
   absorbed.drafted = chain_.size();
   absorbed.drafted_positions = absorbed.drafted;
+  absorbed.drafted_by_origin[static_cast<size_t>(DraftOrigin::kLookahead)] = absorbed.drafted;
   absorbed.release_before = chain_.end_of_handles();
 
   // Row i holds p for index position + 1 + i, the index of draft i.
@@ -104,6 +105,7 @@ Absorbed PassDecoder::AbsorbValidation(const Frontier& frontier, std::span<const
     absorbed.commit.push_back(i + 1);
   }
   absorbed.accepted = i;
+  absorbed.accepted_from.assign(i, DraftOrigin::kLookahead);
 
   // After the first rejection: x ~ norm(max(0, p - q)). After none: one more token, x ~ p.
   const Distribution& p = results[i].distribution;

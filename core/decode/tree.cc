@@ -187,8 +187,12 @@ Absorbed TreeDecoder::Absorb(const Frontier& frontier, std::span<const RowResult
   absorbed.accepted = static_cast<int>(walk.size()) - 1;
   emitted_ = static_cast<int>(walk.size());
   for (int node = 0; node < tree_.size(); ++node) {
-    if (row_of_[node] >= 0)
-      absorbed.drafted_positions = std::max(absorbed.drafted_positions, tree_[node].depth);
+    if (node == 0 || row_of_[node] < 0) continue;
+    absorbed.drafted_positions = std::max(absorbed.drafted_positions, tree_[node].depth);
+    ++absorbed.drafted_by_origin[static_cast<size_t>(OriginOf(tree_[node].evidence))];
+  }
+  for (size_t i = 1; i < walk.size(); ++i) {
+    absorbed.accepted_from.push_back(OriginOf(tree_[walk[i]].evidence));
   }
   Learn(frontier, walk, results);
   absorbed.release_before = KeepDrafts(frontier, walk, results);

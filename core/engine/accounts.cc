@@ -1,5 +1,7 @@
 #include "core/engine/accounts.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 namespace pass {
@@ -9,10 +11,17 @@ void Accounts::AddToken(TokenId token, std::string_view text) {
   pending_.text.append(text);
 }
 
-void Accounts::AddValidation(int drafted, int accepted, int drafted_positions) {
-  pending_.drafted += drafted;
+void Accounts::AddValidation(const Absorbed& absorbed, int num_emitted) {
+  // Accepted drafts come first in a validation's tokens: a cut leaves so many of them.
+  const int accepted = std::min(absorbed.accepted, num_emitted);
+  const int drafted_positions = absorbed.drafted_positions;
+  pending_.drafted += absorbed.drafted;
   pending_.accepted += accepted;
   pending_.drafted_positions += drafted_positions;
+  for (int i = 0; i < kNumDraftOrigins; ++i) pending_.drafted_by_origin[i] += absorbed.drafted_by_origin[i];
+  for (int i = 0; i < accepted; ++i) {
+    ++pending_.accepted_by_origin[static_cast<size_t>(absorbed.accepted_from[i])];
+  }
   ++summary_.validation_steps;
   if (static_cast<size_t>(drafted_positions) > summary_.drafted_by_position.size()) {
     summary_.drafted_by_position.resize(drafted_positions);

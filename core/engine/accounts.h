@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "core/decode/decoder.h"
 #include "core/engine/auto_policy.h"
 #include "core/engine/observer.h"
 #include "core/engine/token_sink.h"
@@ -25,9 +26,8 @@ namespace pass {
 class Accounts {
  public:
   void AddToken(TokenId token, std::string_view text);
-  // The validation step that ends the report. `accepted`: of the drafts, those that were emitted.
-  // `drafted_positions`: as Absorbed's.
-  void AddValidation(int drafted, int accepted, int drafted_positions);
+  // The validation step that ends the report. `num_emitted`: of its tokens, those that a stop left.
+  void AddValidation(const Absorbed& absorbed, int num_emitted);
   // A forward in which the sequence decoded, `rows` of them its own. After the forward's tokens.
   void AddForward(Method method, int rows, const ForwardReport& forward);
 

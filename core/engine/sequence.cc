@@ -149,9 +149,7 @@ void Sequence::EmitTokens(const Absorbed& absorbed) {
     }
   }
   if (!absorbed.validation_step) return;
-  // Accepted drafts come first in a validation's tokens: a cut leaves min(accepted, emitted) of them.
-  accounts_.AddValidation(absorbed.drafted, std::min(absorbed.accepted, num_emitted_),
-                          absorbed.drafted_positions);
+  accounts_.AddValidation(absorbed, num_emitted_);
   validated_ = true;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "core/base/token_id.h"
+#include "core/decode/draft_origin.h"
 #include "core/engine/request.h"
 
 namespace pass {
@@ -23,7 +24,9 @@ struct StepReport {
   int drafted = 0;                 // by the validation step, those behind a stop included
   int accepted = 0;           // drafts that are among token_ids: a stop inside an accepted run ends the count
   int drafted_positions = 0;  // the first so many draft positions held a draft, summed like the others
-  int rows = 0;               // rows of this sequence in its forwards, prefill left out
+  CountByOrigin drafted_by_origin = {};  // what `drafted` and `accepted` are the sums of
+  CountByOrigin accepted_by_origin = {};
+  int rows = 0;  // rows of this sequence in its forwards, prefill left out
   int forwards = 0;
   absl::Duration step_time;  // wall time of these forwards
 };

@@ -171,6 +171,10 @@ TEST(Accounting, AddsUpOverRandomTexts) {
         sum.drafted += step.drafted;
         sum.accepted += step.accepted;
         sum.drafted_positions += step.drafted_positions;
+        EXPECT_EQ(std::accumulate(step.drafted_by_origin.begin(), step.drafted_by_origin.end(), 0),
+                  step.drafted);
+        EXPECT_EQ(std::accumulate(step.accepted_by_origin.begin(), step.accepted_by_origin.end(), 0),
+                  step.accepted);
         sum.forwards += step.forwards;
         tokens += static_cast<int64_t>(step.token_ids.size());
       }

@@ -82,8 +82,12 @@ struct Run {
 // `rounds` of `batch` requests one after the other; the last round counts.
 Run Generate(Method method, int batch, const std::vector<double>& right_by_depth, int rounds = 2) {
   RigOptions options;
-  options.model = {.vocab_size = kVocabulary, .context_length = 1024, .num_lookahead = 4, .page_tokens = 16,
-                   .total_pages = 2000, .shortlist_size = 64};
+  options.model = {.vocab_size = kVocabulary,
+                   .context_length = 1024,
+                   .num_lookahead = 4,
+                   .page_tokens = 16,
+                   .total_pages = 2000,
+                   .shortlist_size = 64};
   options.engine.measure_costs = true;
   options.end_of_sequence_ids = {kVocabulary - 1};
   const std::vector<TokenId> script = RandomScript();
@@ -119,8 +123,9 @@ Run Generate(Method method, int batch, const std::vector<double>& right_by_depth
 double SpeedUp(Method method, int batch, const std::vector<double>& right_by_depth, int rounds = 2) {
   const Run plain = Generate(Method::kPlain, batch, right_by_depth, /*rounds=*/1);
   const Run run = Generate(method, batch, right_by_depth, rounds);
-  std::printf("%s, batch %d: %.3f times plain, %.1f rows a forward\n", std::string(MethodName(method)).c_str(),
-              batch, plain.seconds / run.seconds, run.rows_per_forward);
+  std::printf("%s, batch %d: %.3f times plain, %.1f rows a forward\n",
+              std::string(MethodName(method)).c_str(), batch, plain.seconds / run.seconds,
+              run.rows_per_forward);
   return plain.seconds / run.seconds;
 }
 
