@@ -11,8 +11,8 @@ help:  ## list the targets
 deps:  ## install packages, LibTorch and the model
 	@scripts/deps.sh packages libtorch protos model
 
-build: ## build the server, the client and the benchmark in Release mode: build/bin
-	@scripts/build.sh pass-server pass-client pass-bench
+build: ## build the server, the client, the trainer and the benchmark in Release mode: build/bin
+	@scripts/build.sh pass-server pass-client pass-bench pass-train
 
 demo:  ## start a server, stream two completions with and without PaSS, stop it
 	@scripts/demo.sh

@@ -28,6 +28,14 @@ constexpr std::array<DemoPrompt, 2> kPrompts{{
     {"prose", "The history of tea begins in ancient China. According to legend,"},
 }};
 
+struct DemoMethod {
+  const char* name;
+  const char* label;
+};
+
+// Plain first: the others are compared with it.
+constexpr std::array<DemoMethod, 3> kMethods{{{"plain", "plain"}, {"pass", "PaSS"}, {"tree", "PaSS, tree"}}};
+
 struct Run {
   std::string label;
   Completion shown;
@@ -55,7 +63,7 @@ bool SameOutput(const Completion& a, const Completion& b) {
 
 void PrintTable(const std::vector<Run>& runs, Console& console) {
   Heading("numbers of a second, silent run of each, one stream at a time", console);
-  console.out << absl::StrFormat("%-12s %7s %9s %15s %11s %14s %9s %9s\n", "", "tokens", "forwards",
+  console.out << absl::StrFormat("%-17s %6s %8s %14s %10s %13s %8s %8s\n", "", "tokens", "forwards",
                                  "tokens/forward", "acceptance", "mean accepted", "tokens/s", "speed-up");
   for (size_t i = 0; i < runs.size(); ++i) {
     const v1::Finish& finish = runs[i].timed.finish;
@@ -66,10 +74,11 @@ void PrintTable(const std::vector<Run>& runs, Console& console) {
       accepted_length = absl::StrFormat("%.2f", speculation.mean_accepted_length());
     }
     const double seconds = finish.timing().decode_seconds();
-    if (i % 2 == 1 && seconds > 0) {  // the run before is the same prompt, plain
-      speed_up = absl::StrFormat("%.2fx", runs[i - 1].timed.finish.timing().decode_seconds() / seconds);
+    const size_t plain = i - i % kMethods.size();
+    if (i != plain && seconds > 0) {
+      speed_up = absl::StrFormat("%.2fx", runs[plain].timed.finish.timing().decode_seconds() / seconds);
     }
-    console.out << absl::StrFormat("%-12s %7d %9d %15.2f %11s %14s %9.1f %9s\n", runs[i].label,
+    console.out << absl::StrFormat("%-17s %6d %8d %14.2f %10s %13s %8.1f %8s\n", runs[i].label,
                                    finish.usage().completion_tokens(), speculation.forwards(),
                                    TokensPerForward(finish), acceptance, accepted_length,
                                    TokensPerSecond(finish), speed_up);
@@ -79,18 +88,18 @@ void PrintTable(const std::vector<Run>& runs, Console& console) {
          "mean accepted: accepted drafts of a validation step. speed-up: decode seconds, plain / PaSS.\n";
 }
 
-CallStatus ShowOne(const PassClient& client, const DemoPrompt& prompt, const std::string& method,
+CallStatus ShowOne(const PassClient& client, const DemoPrompt& prompt, const DemoMethod& method,
                    const DemoCommand& command, Console& console, Run* run) {
-  const bool is_pass = method == "pass";
+  const bool drafts = &method != kMethods.data();
   OutputFlags output;
-  output.show_runs = is_pass;
+  output.show_runs = drafts;
   output.quiet = true;
   output.color = command.color;
   const std::string mark = UseColor(command.color, console) ? "highlighted" : "in [brackets]";
-  run->label = std::string(prompt.name) + (is_pass ? ", PaSS" : ", plain");
-  Heading(run->label + (is_pass ? ": accepted drafts " + mark : ": one token a forward"), console);
+  run->label = absl::StrFormat("%s, %s", prompt.name, method.label);
+  Heading(run->label + (drafts ? ": accepted drafts " + mark : ": one token a forward"), console);
   console.out << prompt.text << std::flush;
-  const CallStatus status = StreamCompletion(client, DemoRequest(prompt, method, command.max_tokens),
+  const CallStatus status = StreamCompletion(client, DemoRequest(prompt, method.name, command.max_tokens),
                                              command.connection.call_options(), output, console, &run->shown);
   if (!console.out_is_terminal) {
     console.out << '\n';
@@ -117,7 +126,7 @@ int DemoCommand::Run(Console& console) const {
                                  info.model(), info.dtype(), info.device(), info.lookahead(), max_tokens);
   std::vector<pass::Run> runs;
   for (const DemoPrompt& prompt : kPrompts) {
-    for (const char* method : {"plain", "pass"}) {
+    for (const DemoMethod& method : kMethods) {
       status = ShowOne(client, prompt, method, *this, console, &runs.emplace_back());
       if (!status.ok()) {
         return ReportError(status, console);
@@ -126,7 +135,8 @@ int DemoCommand::Run(Console& console) const {
   }
   for (size_t i = 0; i < runs.size(); ++i) {
     Completion& timed = runs[i].timed;
-    const auto request = DemoRequest(kPrompts[i / 2], i % 2 == 0 ? "plain" : "pass", max_tokens);
+    const auto request =
+        DemoRequest(kPrompts[i / kMethods.size()], kMethods[i % kMethods.size()].name, max_tokens);
     status =
         client.Generate(request, connection.call_options(), [&timed](const v1::GenerateResponse& message) {
           timed.Add(message);
@@ -138,11 +148,14 @@ int DemoCommand::Run(Console& console) const {
   }
   PrintTable(runs, console);
   bool all_same = true;
-  for (size_t i = 0; i < runs.size(); i += 2) {
-    const bool same =
-        SameOutput(runs[i].shown, runs[i + 1].shown) && SameOutput(runs[i].timed, runs[i + 1].timed);
+  for (size_t first = 0; first < runs.size(); first += kMethods.size()) {
+    bool same = true;
+    for (size_t i = first + 1; i < first + kMethods.size(); ++i) {
+      same = same && SameOutput(runs[first].shown, runs[i].shown) &&
+             SameOutput(runs[first].timed, runs[i].timed);
+    }
     all_same = all_same && same;
-    console.out << kPrompts[i / 2].name << ": plain and PaSS gave "
+    console.out << kPrompts[first / kMethods.size()].name << ": plain, PaSS and tree gave "
                 << (same ? "byte-identical texts.\n" : "DIFFERENT texts.\n");
   }
   return all_same ? kExitOk : kExitRpcError;

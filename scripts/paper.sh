@@ -6,7 +6,8 @@ source "$(dirname "$0")/settings.sh"
 scripts/build.sh pass-bench pass-train fixed_token_file
 scripts/deps.sh model plots
 out=${OUT:-$BUILD/paper}
-embeddings=${EMBEDDINGS:-$default_lookahead}
-"$VENV/bin/python" bench/paper.py --model "$(model_path)" --build "$BUILD" --embeddings "$embeddings" ${FULL:+--full "$FULL"} \
+embeddings=${EMBEDDINGS:-$default_embeddings}
+full=${FULL:-$default_lookahead}
+"$VENV/bin/python" bench/paper.py --model "$(model_path)" --build "$BUILD" --embeddings "$embeddings" --full "$full" \
   --out "$out" "$@"
 "$VENV/bin/python" bench/plot.py "$out" --out "${PLOTS:-$out}"

@@ -6,7 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 VENV=${VENV:-$PWD/.venv}
 BUILD=${BUILD:-$PWD/build}
 JOBS=${JOBS:-$(nproc)}
+# Embeddings, adapter and head; and the paper's own method, embeddings alone.
 default_lookahead=$PWD/models/smollm2-135m.lookahead.safetensors
+default_embeddings=$PWD/models/smollm2-135m.embeddings.safetensors
 
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -11,7 +11,7 @@ failed=0
 GTEST_OUTPUT="xml:$results/gtest/" ctest --test-dir "$BUILD" --output-on-failure --no-tests=error --parallel "$JOBS" \
   --output-junit "$results/ctest.xml" || failed=1
 
-export PASS_BUILD_DIR=$BUILD PASS_MODEL PASS_LOOKAHEAD
+export PASS_BUILD_DIR=$BUILD PASS_MODEL PASS_LOOKAHEAD PASS_EMBEDDINGS=$default_embeddings
 PASS_MODEL=$(model_path)
 PASS_LOOKAHEAD=$(lookahead_path)
 shopt -s nullglob

@@ -107,21 +107,22 @@ TEST(Chat, AScriptLearnsOfAnErrorAndAPersonMayGoOn) {
   EXPECT_EQ(server.requests[2].chat().messages_size(), 1);  // the failed turn is not part of the conversation
 }
 
-TEST(Demo, ShowsBothMethodsOnBothPromptsAndTimesThemAgain) {
+TEST(Demo, ShowsEveryMethodOnBothPromptsAndTimesThemAgain) {
   ScriptedServer server;
   server.info.set_model("tiny");
   server.messages = {Step("a", 0, 0, 1), Step("bcd", 4, 1, 2), End(4)};
   const ClientRun run = RunOnStrings({"demo", "--address", server.address(), "--max-tokens", "4"});
   EXPECT_EQ(run.code, 0) << run.err;
-  ASSERT_EQ(server.requests.size(), 8u);
+  ASSERT_EQ(server.requests.size(), 12u);
+  constexpr const char* kMethods[] = {"plain", "pass", "tree"};
   for (size_t i = 0; i < server.requests.size(); ++i) {
     EXPECT_EQ(server.requests[i].sampling().temperature(), 0);
-    EXPECT_EQ(server.requests[i].speculation().method(), i % 2 == 0 ? "plain" : "pass");
+    EXPECT_EQ(server.requests[i].speculation().method(), kMethods[i % 3]);
   }
   EXPECT_THAT(run.out, HasSubstr("ab[c]d"));
   EXPECT_THAT(run.out, HasSubstr("1.00x"));  // the script takes two seconds either way
-  EXPECT_THAT(run.out, HasSubstr("code: plain and PaSS gave byte-identical texts.\n"));
-  EXPECT_THAT(run.out, HasSubstr("prose: plain and PaSS gave byte-identical texts.\n"));
+  EXPECT_THAT(run.out, HasSubstr("code: plain, PaSS and tree gave byte-identical texts.\n"));
+  EXPECT_THAT(run.out, HasSubstr("prose: plain, PaSS and tree gave byte-identical texts.\n"));
 }
 
 TEST(Demo, EndsWithTheServersError) {

@@ -243,11 +243,11 @@ def test_nobody_listening_is_an_rpc_error(run):
         assert result.returncode == 1 and "UNAVAILABLE" in result.stderr
 
 
-def test_the_demo_shows_both_methods_and_finds_them_identical(run):
+def test_the_demo_shows_every_method_and_finds_them_identical(run):
     result = run("demo", "--max-tokens", "24")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("byte-identical") == 2
-    for row in ("code, plain", "code, PaSS", "prose, plain", "prose, PaSS"):
+    for row in ("code, plain", "code, PaSS", "code, PaSS, tree", "prose, plain", "prose, PaSS", "prose, PaSS, tree"):
         assert re.search(rf"^{row} +\d+ +\d+ ", result.stdout, re.MULTILINE), result.stdout
     table = result.stdout[result.stdout.rindex("-- numbers") :]
     assert max(map(len, table.splitlines())) <= 100

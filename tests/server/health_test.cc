@@ -136,7 +136,7 @@ TEST(MetricsEndpoint, NamesTheFlagOfAPortThatIsTaken) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("--metrics-listen"));
 }
 
-TEST(WarmUp, UsesEveryMethodAndCountsAsNoTraffic) {
+TEST(WarmUp, UsesPlainAndTreeAndCountsAsNoTraffic) {
   TestServer server;
   server.metrics().set_counting(false);
   ASSERT_TRUE(WarmUp(server.model(), {.max_batch = 4, .prefill_rows = 64}, &server.engine()).ok());
@@ -144,7 +144,7 @@ TEST(WarmUp, UsesEveryMethodAndCountsAsNoTraffic) {
   server.metrics().set_counting(true);
   ASSERT_TRUE(WarmUp(server.model(), {.max_batch = 4, .prefill_rows = 64}, &server.engine()).ok());
   EXPECT_EQ(server.Metric("pass_requests_total{outcome=\"length\"}"), 1 + 2 * (1 + 2 + 4));
-  EXPECT_GT(server.Metric("pass_forwards_total{method=\"pass\"}"), 0);
+  EXPECT_GT(server.Metric("pass_forwards_total{method=\"tree\"}"), 0);
 }
 
 TEST(WarmUp, FailsWithAModelThatCannotGenerate) {

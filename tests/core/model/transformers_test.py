@@ -1,6 +1,6 @@
 """The model's step against transformers on the same weights: logits, greedy text and look-ahead rows, in fp32.
 
-Needs PASS_BUILD_DIR, PASS_MODEL (a GGUF file) and PASS_LOOKAHEAD. The weights are read here with the gguf package, apart
+Needs PASS_BUILD_DIR, PASS_MODEL (a GGUF file) and PASS_EMBEDDINGS (look-ahead tokens without adapter). The weights are read here with the gguf package, apart
 from the product's own reader.
 """
 import json
@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 MODEL = os.environ["PASS_MODEL"]
-LOOKAHEAD = os.environ["PASS_LOOKAHEAD"]
+LOOKAHEAD = os.environ["PASS_EMBEDDINGS"]
 TOOL = os.path.join(os.environ["PASS_BUILD_DIR"], "bin", "model_logits")
 TOLERANCE = 1e-3
 
