@@ -14,7 +14,7 @@ struct Step {
   bool group_at_end = false;
 };
 
-Step RunStep(const DraftTree& tree, int group_rows, double least_reach, double least_stop) {
+Step RunStep(const BestTree& tree, int group_rows, double least_reach, double least_stop) {
   int candidates = 0;
   while (candidates < static_cast<int>(tree.nodes.size()) && tree.nodes[candidates].reach >= least_reach)
     ++candidates;
@@ -45,13 +45,13 @@ double RowCosts::Seconds(int rows) const {
   return low_seconds + (high_seconds - low_seconds) * (rows - low) / (high - low);
 }
 
-SimulatedSpeedup SimulateTrees(std::span<const std::vector<DraftTree>> trees, int rows,
+SimulatedSpeedup SimulateTrees(std::span<const std::vector<BestTree>> trees, int rows,
                                const RowCosts& costs) {
   SimulatedSpeedup best;
   for (double least_reach : kReachThresholds) {
     for (double least_stop : kStopThresholds) {
       double tokens = 0, seconds = 0, steps = 0, step_rows = 0;
-      for (const std::vector<DraftTree>& text : trees) {
+      for (const std::vector<BestTree>& text : trees) {
         bool group = true;  // prefill leaves one
         for (size_t anchor = 0; anchor < text.size(); ++steps) {
           const Step step = group ? RunStep(text[anchor], rows, least_reach, least_stop)

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/train/draft_tree.h"
+#include "core/train/best_tree.h"
 
 namespace pass {
 
@@ -33,7 +33,6 @@ struct SimulatedSpeedup {
 };
 
 // `trees`: per text, one per anchor (BestTrees with the same `rows`).
-SimulatedSpeedup SimulateTrees(std::span<const std::vector<DraftTree>> trees, int rows,
-                               const RowCosts& costs);
+SimulatedSpeedup SimulateTrees(std::span<const std::vector<BestTree>> trees, int rows, const RowCosts& costs);
 
 }  // namespace pass

@@ -45,6 +45,13 @@ DraftWalk::DraftWalk(const FrozenModel& model, const LookaheadParameters& parame
   hidden_ =
       model.LookaheadRows(teacher_, GroupsBehindAll(first_anchor(), last_anchor, lookahead), parameters);
 
+  ranked_ = text.sampling.greedy() ? SamplingOptions{.temperature = 1.0} : text.sampling;
+  for (int32_t position = first_anchor() + 2; position < static_cast<int32_t>(text.tokens.size());
+       ++position) {
+    absl::StatusOr<Distribution> p = Filter(Floats(teacher_.logits[position - 1]), ranked_);
+    targets_.push_back(p.ok() ? *std::move(p) : Distribution{});
+  }
+
   std::set<TokenId> scored(frequent_tokens.begin(), frequent_tokens.end());
   scored.insert(text.tokens.begin(), text.tokens.end());
   const int64_t m = std::min(kShortlist, model.config().vocab_size);
@@ -68,24 +75,19 @@ DraftWalk::DraftWalk(const FrozenModel& model, const LookaheadParameters& parame
 // After temperature and filters; with noise where the text was sampled, the noise of the position.
 DraftList DraftWalk::Rank(std::span<const TokenId> ids, std::span<const float> logits,
                           int32_t position) const {
-  SamplingOptions options = text_.sampling;
-  const bool greedy = options.greedy();
-  if (greedy) options = {.temperature = 1.0};
-  const absl::StatusOr<Distribution> q = Filter(ids, logits, options);
+  const absl::StatusOr<Distribution> q = Filter(ids, logits, ranked_);
   DraftList list;
   if (!q.ok()) return list;
-  // p of the same row: the ordinary row before the token.
-  const std::vector<float> target = Floats(teacher_.logits[position - 1]);
-  if (const absl::StatusOr<Distribution> p = Filter(target, options); p.ok()) {
-    for (size_t i = 0; i < q->ids.size(); ++i) {
-      list.overlap += std::min(q->probabilities[i], p->ProbabilityOf(q->ids[i]));
-    }
+  const Distribution& p = targets_[position - first_anchor() - 2];
+  for (size_t i = 0; i < q->ids.size(); ++i) {
+    list.overlap += std::min(q->probabilities[i], p.ProbabilityOf(q->ids[i]));
   }
   std::vector<double> scores(q->ids.size());
-  const Noise noise(options.seed, options.choice);
+  const Noise noise(ranked_.seed, ranked_.choice);
   for (size_t i = 0; i < scores.size(); ++i) {
     scores[i] = std::log(static_cast<double>(q->probabilities[i]));
-    if (!greedy) scores[i] += noise.Gumbel(position, /*base=*/0, Purpose::kTarget, q->ids[i]);
+    if (!text_.sampling.greedy())
+      scores[i] += noise.Gumbel(position, /*base=*/0, Purpose::kTarget, q->ids[i]);
   }
   std::vector<int> order(scores.size());
   std::iota(order.begin(), order.end(), 0);

@@ -71,7 +71,10 @@ class DraftWalk {
   int lookahead_;
   int num_anchors_;
   Teacher teacher_;
-  at::Tensor hidden_;                             // [N * L, d]
+  SamplingOptions ranked_;  // how drafts are ranked: as the text was drawn, greedy ones at temperature 1
+  std::vector<Distribution>
+      targets_;        // p of every drafted position, from the second behind the first anchor on
+  at::Tensor hidden_;  // [N * L, d]
   std::vector<std::vector<TokenId>> shortlists_;  // per row, ascending
   std::vector<std::vector<float>> shortlist_logits_;
   std::vector<TokenId> scored_;  // tokens that recurrent steps score, ascending

@@ -27,7 +27,7 @@ struct TextQuality {
   std::vector<DraftQuality::Depth> depths = std::vector<DraftQuality::Depth>(kChainDepth);
   std::vector<int64_t> reached = std::vector<int64_t>(kChainDepth);
   double chain = 0;
-  std::vector<DraftTree> trees;
+  std::vector<BestTree> trees;
 };
 
 // Along the text's own tokens: ranks at each depth, and how far the first choices alone would have been right.
@@ -70,11 +70,12 @@ void WalkChain(const DraftWalk& walk, int rows, TextQuality& quality) {
   }
 }
 
-DraftQuality Mean(const std::vector<const TextQuality*>& texts, int rows, const RowCosts& costs) {
+DraftQuality Mean(const std::vector<const TextQuality*>& texts, int rows, int max_nodes,
+                  const RowCosts& costs) {
   DraftQuality mean;
   std::vector<int64_t> reached(kChainDepth);
   mean.depths.resize(kChainDepth);
-  std::vector<std::vector<DraftTree>> trees;
+  std::vector<std::vector<BestTree>> trees;
   for (const TextQuality* text : texts) {
     mean.anchors += text->anchors;
     mean.chain += text->chain;
@@ -86,7 +87,8 @@ DraftQuality Mean(const std::vector<const TextQuality*>& texts, int rows, const 
       mean.depths[d].overlap += text->depths[d].overlap;
     }
     for (int nodes : kTreeSizes) {
-      for (const DraftTree& tree : text->trees) mean.trees[nodes] += tree.Accepted(nodes);
+      if (nodes > max_nodes) break;
+      for (const BestTree& tree : text->trees) mean.trees[nodes] += tree.Accepted(nodes);
     }
     trees.push_back(text->trees);
   }
@@ -215,8 +217,8 @@ absl::StatusOr<std::vector<EvalResult>> Evaluate(const EvalOptions& options) try
         }
         results.push_back({domain, name, row_counts[r], static_cast<int>(all.size()),
                            static_cast<int>(all.size() - steady.size()),
-                           Mean(all, row_counts[r], options.costs),
-                           Mean(steady, row_counts[r], options.costs)});
+                           Mean(all, row_counts[r], options.max_nodes, options.costs),
+                           Mean(steady, row_counts[r], options.max_nodes, options.costs)});
       }
     }
   }

@@ -73,15 +73,15 @@ def test_one_request_alone_is_identical_to_its_batch(client, prompts, plain_comp
         assert client.stream(request).same_as(plain_completions[index])
 
 
-def test_end_of_sequence_ends_both_methods_alike(client, pb):
+def test_end_of_sequence_ends_all_methods_alike(client, pb):
     chat = pb.Chat(
         messages=[pb.ChatMessage(role="user", content="What is the capital of France? One sentence.")]
     )
     results = [
         client.stream(client.request(chat=chat, temperature=0, max_tokens=200, method=method))
-        for method in ("plain", "pass")
+        for method in ("plain", "pass", "tree")
     ]
-    assert results[0].same_as(results[1])
+    assert results[0].same_as(results[1]) and results[0].same_as(results[2])
     end = results[0].finish
     assert end.reason == pb.FINISH_REASON_STOP and end.WhichOneof("matched") == "stop_id"
     assert results[0].token_ids[-1] == end.stop_id == results[1].token_ids[-1]
@@ -89,16 +89,16 @@ def test_end_of_sequence_ends_both_methods_alike(client, pb):
     assert "Paris" in results[0].text and "<|im_end|>" not in results[0].text
 
 
-def test_stop_string_ends_both_methods_alike(client, pb, prompts, plain_completions):
+def test_stop_string_ends_all_methods_alike(client, pb, prompts, plain_completions):
     text = plain_completions[0].text
     stop = text[len(text) // 2 :][:5]
     results = [
         client.stream(
             client.request(prompts[0], temperature=0, max_tokens=TOKENS, stop=[stop], method=method)
         )
-        for method in ("plain", "pass")
+        for method in ("plain", "pass", "tree")
     ]
-    assert results[0].same_as(results[1])
+    assert results[0].same_as(results[1]) and results[0].same_as(results[2])
     assert results[0].text == text[: text.index(stop)]
     assert results[0].finish.reason == pb.FINISH_REASON_STOP and results[0].finish.stop_string == stop
 

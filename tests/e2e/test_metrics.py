@@ -46,11 +46,13 @@ def test_counters_add_up_with_the_streams_own_summaries(server, client, prompts)
     requests = [
         client.request(prompt, temperature=0, max_tokens=48, ignore_eos=True, method=method)
         for prompt, method in zip(
-            prompts[:6], ("plain", "pass", "pass", "plain", "pass", "auto"), strict=True
+            prompts[:6], ("plain", "pass", "tree", "plain", "tree", "auto"), strict=True
         )
     ]
     results = client.stream_all(requests, concurrency=3)
-    cancelled = client.stream(client.request(prompts[7], max_tokens=500, ignore_eos=True), cancel_after=3)
+    cancelled = client.stream(
+        client.request(prompts[7], max_tokens=500, ignore_eos=True, method="plain"), cancel_after=3
+    )
     assert cancelled.code == grpc.StatusCode.CANCELLED
     refused = client.stream(client.request(prompts[7], max_tokens=0))
     assert refused.code == grpc.StatusCode.INVALID_ARGUMENT
@@ -69,7 +71,7 @@ def test_counters_add_up_with_the_streams_own_summaries(server, client, prompts)
     for name, key in (("draft_tokens_total", "drafted"), ("accepted_tokens_total", "accepted")):
         streamed = sum(getattr(message.speculation, key) for result in results for message in result.messages)
         assert streamed == sum(getattr(end.speculation, key) for end in ends)
-        # The cancelled one has temperature 1: auto is plain there and drafts nothing.
+        # The cancelled one is plain and drafts nothing.
         assert delta(after, name) == streamed
     for position in range(4):
         for name, key in (
@@ -97,7 +99,7 @@ def test_counters_add_up_with_the_streams_own_summaries(server, client, prompts)
 
 
 def test_a_stream_alone_accounts_for_every_forward(server, client, prompts):
-    for method in ("plain", "pass"):
+    for method in ("plain", "pass", "tree"):
         before = server.scrape()
         result = client.stream(
             client.request(prompts[8], temperature=0, max_tokens=40, ignore_eos=True, method=method)
@@ -114,6 +116,8 @@ def test_a_stream_alone_accounts_for_every_forward(server, client, prompts):
         assert sum(message.speculation.forwards for message in result.messages) == forwards
         if method == "plain":
             assert speculation.validation_steps == forwards
+        elif method == "tree":
+            assert speculation.validation_steps == forwards < tokens
         else:  # four drafts each, far from the context's end
             assert 4 * speculation.validation_steps == speculation.drafted
 

@@ -28,15 +28,15 @@ TEST(RowCostsTest, IsLinearBetweenItsPoints) {
 }
 
 // Behind every anchor a chain of two nodes, both right, so that every step emits three tokens.
-std::vector<DraftTree> RightChains(int anchors) {
-  DraftTree tree;
+std::vector<BestTree> RightChains(int anchors) {
+  BestTree tree;
   tree.nodes = {{.token = 1, .parent = -1, .depth = 1, .reach = 0.9, .on_path = true},
                 {.token = 2, .parent = 0, .depth = 2, .reach = 0.8, .on_path = true}};
-  return std::vector<DraftTree>(anchors, tree);
+  return std::vector<BestTree>(anchors, tree);
 }
 
 TEST(SimulationTest, CountsTokensPerStepAndTheCostOfRows) {
-  const std::vector<std::vector<DraftTree>> texts = {RightChains(300)};
+  const std::vector<std::vector<BestTree>> texts = {RightChains(300)};
   // Four rows cost as much as one: the group behind the last node and both candidates are free.
   const SimulatedSpeedup free = SimulateTrees(texts, /*rows=*/1, RowCosts({{1, 1.0}, {100, 1.0}}));
   EXPECT_NEAR(free.speedup, 3.0, 1e-9);
@@ -47,12 +47,12 @@ TEST(SimulationTest, CountsTokensPerStepAndTheCostOfRows) {
 }
 
 TEST(SimulationTest, WrongDraftsNeverPay) {
-  std::vector<DraftTree> trees = RightChains(50);
-  for (DraftTree& tree : trees) {
-    for (TreeNode& node : tree.nodes) node.on_path = false;
+  std::vector<BestTree> trees = RightChains(50);
+  for (BestTree& tree : trees) {
+    for (BestTreeNode& node : tree.nodes) node.on_path = false;
   }
   EXPECT_EQ(
-      SimulateTrees(std::vector<std::vector<DraftTree>>{trees}, 1, RowCosts({{1, 1.0}, {8, 1.2}})).speedup,
+      SimulateTrees(std::vector<std::vector<BestTree>>{trees}, 1, RowCosts({{1, 1.0}, {8, 1.2}})).speedup,
       1.0);
 }
 

@@ -1,4 +1,4 @@
-#include "core/train/draft_tree.h"
+#include "core/train/best_tree.h"
 
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
@@ -22,7 +22,7 @@ struct Candidate {
 };
 
 struct Growth {
-  DraftTree tree;
+  BestTree tree;
   std::vector<int> reply_of_node;
   std::priority_queue<Candidate> waiting;
   std::vector<at::Tensor> reply_states;
@@ -49,7 +49,7 @@ Turn PlanTurn(const DraftWalk& walk, const std::vector<Growth>& growths, int row
     const Growth& growth = growths[a];
     if (static_cast<int>(growth.tree.nodes.size()) != turn) continue;  // nothing was left to add
     const int32_t anchor = walk.first_anchor() + a;
-    const TreeNode* node = turn == 0 ? nullptr : &growth.tree.nodes.back();
+    const BestTreeNode* node = turn == 0 ? nullptr : &growth.tree.nodes.back();
     const int depth = node == nullptr ? 1 : node->depth + 1;
     const bool recurrent = depth > rows;
     if (anchor + 1 + depth >= end || depth > kDeepest || (recurrent && !walk.has_head())) continue;
@@ -83,14 +83,14 @@ void AddBest(const DraftWalk& walk, int anchor, Growth& growth) {
 
 }  // namespace
 
-int DraftTree::Accepted(int count) const {
+int BestTree::Accepted(int count) const {
   int accepted = 0;
   for (int i = 0; i < std::min(count, static_cast<int>(nodes.size())); ++i)
     accepted += nodes[i].on_path ? 1 : 0;
   return accepted;
 }
 
-std::vector<DraftTree> BestTrees(const DraftWalk& walk, int rows, int nodes) {
+std::vector<BestTree> BestTrees(const DraftWalk& walk, int rows, int nodes) {
   std::vector<Growth> growths(walk.num_anchors());
   for (int turn = 0; turn < nodes; ++turn) {
     const Turn planned = PlanTurn(walk, growths, rows, turn);
@@ -107,7 +107,7 @@ std::vector<DraftTree> BestTrees(const DraftWalk& walk, int rows, int nodes) {
       if (static_cast<int>(growths[a].tree.nodes.size()) == turn) AddBest(walk, a, growths[a]);
     }
   }
-  std::vector<DraftTree> trees;
+  std::vector<BestTree> trees;
   for (Growth& growth : growths) trees.push_back(std::move(growth.tree));
   return trees;
 }

@@ -9,7 +9,7 @@
 
 namespace pass {
 
-struct TreeNode {
+struct BestTreeNode {
   TokenId token = 0;
   int parent = -1;       // index of the parent node; -1: the anchor's own draw, which is given
   int depth = 1;         // token p + 1 + depth
@@ -17,8 +17,8 @@ struct TreeNode {
   bool on_path = false;  // it and its ancestors are the text's own next tokens
 };
 
-struct DraftTree {
-  std::vector<TreeNode> nodes;  // reach falls; parents come first
+struct BestTree {
+  std::vector<BestTreeNode> nodes;  // reach falls; parents come first
 
   // Tokens of the text's own continuation that the first `count` nodes hold.
   int Accepted(int count) const;
@@ -26,6 +26,6 @@ struct DraftTree {
 
 // One tree per anchor. `rows`: look-ahead rows behind an anchor that serve, at most walk.lookahead(); with a head, deeper nodes
 // come from recurrent steps, without one a tree is `rows` deep.
-std::vector<DraftTree> BestTrees(const DraftWalk& walk, int rows, int nodes);
+std::vector<BestTree> BestTrees(const DraftWalk& walk, int rows, int nodes);
 
 }  // namespace pass
