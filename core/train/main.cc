@@ -146,6 +146,10 @@ int main(int argc, char** argv) {
   AddTrainFlags(app, train);
   CLI::App* eval_command = app.add_subcommand("eval", "how good a look-ahead file's drafts are");
   AddEvalFlags(*eval_command, eval, json);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   return eval_command->parsed() ? RunEval(eval, json) : RunTrain(std::move(train));
 }

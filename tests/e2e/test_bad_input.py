@@ -40,7 +40,7 @@ INVALID = [
     ({"method": "forest"}, "speculation.method"),
     ({"method": ""}, "speculation.method"),
     ({"lookahead": -1}, "speculation.lookahead"),
-    ({"lookahead": 5}, "speculation.lookahead"),
+    ({"lookahead": 9}, "speculation.lookahead"),
     ({"request_id": "two words"}, "request_id"),
     ({"request_id": "x" * 129}, "request_id"),
 ]

@@ -182,7 +182,7 @@ def test_tokenize_info_and_health(run, client, pb, tmp_path):
     assert info.returncode == 0
     facts = json.loads(info.stdout)
     assert (
-        facts["lookahead"] == 4
+        facts["lookahead"] == 8
         and facts["dtype"] == "bf16"
         and facts["context_length"] == 8192
         and facts["model"]

@@ -10,7 +10,7 @@ import serving
 def test_model_info_describes_what_is_loaded(client, pb):
     info = client.model_info(pb.GetModelInfoRequest())
     assert info.architecture == "llama" and info.dtype == "bf16" and info.device == "cpu"
-    assert info.vocab_size == 49152 and info.context_length == 8192 and info.lookahead == 4
+    assert info.vocab_size == 49152 and info.context_length == 8192 and info.lookahead == 8
     assert info.chat_format == "chatml" and set(info.methods) == {"auto", "plain", "pass", "tree"}
     assert len(info.fingerprint) == 32 and info.end_of_sequence_ids
 

@@ -31,8 +31,10 @@ def tensors(path):
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    """Drawn once, by a run whose result is what every other run must reach."""
+    """Samples drawn once, and the result of a run on them, which every other run must reach."""
     folder = tmp_path_factory.mktemp("train")
+    drawn = train(*TINY, "--out", folder / "first.safetensors", "--samples", folder / "samples", "--steps", 1)
+    assert drawn.returncode == 0, drawn.stderr
     done = train(*TINY, "--out", folder / "whole.safetensors", "--samples", folder / "samples", "--steps", 6)
     assert done.returncode == 0, done.stderr
     return folder
@@ -82,15 +84,16 @@ def test_a_damaged_checkpoint_is_refused_and_the_older_one_used(samples, tmp_pat
 
 
 def test_a_file_of_other_sizes_is_refused(samples, tmp_path):
-    done = train(*flags(samples, tmp_path / "x.safetensors", "--init", samples / "whole.safetensors", "--head-hidden",
-                        "32"))
+    arguments = flags(samples, tmp_path / "x.safetensors", "--init", samples / "whole.safetensors")
+    arguments[arguments.index("--head-hidden") + 1] = "32"
+    done = train(*arguments)
     assert done.returncode == 2
     assert "--head-hidden" in done.stderr
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_checkpoint(samples, tmp_path):
     out = tmp_path / "nan.safetensors"
-    done = train(*flags(samples, out, "--checkpoint-minutes", "0", "--embedding-learning-rate", "1e38"))
+    done = train(*flags(samples, out, "--checkpoint-minutes", "0", "--embedding-learning-rate", "1e300"))
     assert done.returncode == 1
     assert "is not a number" in done.stderr
     assert all(b"\xff\xff\xff\xff" not in data for data in tensors(out).values())
@@ -113,7 +116,7 @@ def test_a_corpus_that_cannot_serve_is_named(samples, tmp_path, content, message
 def test_flags_that_are_missing_or_wrong_are_named(tmp_path):
     for arguments, name in [(["--out", "x"], "--model"), (["--model", MODEL], "--out"),
                             ([*TINY, "--out", tmp_path / "x"], "--steps"),
-                            ([*TINY, "--out", tmp_path / "x", "--steps", "1", "--lookahead", "0"], "--lookahead")]:
+                            (["--model", MODEL, "--out", tmp_path / "x", "--steps", "1", "--lookahead", "0"], "--lookahead")]:
         done = train(*arguments)
         assert done.returncode == 2, arguments
         assert name in done.stderr
