@@ -11,8 +11,9 @@ constexpr std::string_view kReset = "\x1b[0m";
 constexpr std::string_view kLineBreak = "↵";
 
 bool IsAccepted(const v1::GenerateResponse& message, int index) {
-  constexpr int kForwardsOfARound = 2;
   const v1::StepSpeculation& step = message.speculation();
+  if (step.method() == "tree") return step.forwards() == 1 && index < step.accepted();
+  constexpr int kForwardsOfARound = 2;
   return step.method() == "pass" && step.forwards() <= kForwardsOfARound && index >= 1 &&
          index <= step.accepted();
 }

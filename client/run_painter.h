@@ -2,8 +2,8 @@
 // highlighted in two alternating shades with colours, else each in [brackets].
 //
 // A message of method `pass` holds [the draft forward's own token, accepted drafts, the last draw]; the first
-// and the last are plain. A message that the server merged from several validation steps (more than two
-// forwards) says no more which tokens were drafts, and is shown plain.
+// and the last are plain. One of method `tree` holds [accepted drafts, the bonus]. A message that the server
+// merged from several validation steps says no more which tokens were drafts, and is shown plain.
 //
 // The text of a token is asked of the server once (Detokenize). Where tokens share a character, they are
 // painted together.
