@@ -115,7 +115,7 @@ absl::Status Prepare(Run& run) {
 }
 
 // The window of a run's n-th use: each chunk of samples is gone through `uses_per_sample` times before the next.
-absl::StatusOr<const std::vector<TokenId>*> WindowOf(Run& run, int64_t use) {
+absl::StatusOr<std::vector<TokenId>> WindowOf(Run& run, int64_t use) {
   const int64_t chunk = use / (kSamplesAtATime * run.options.uses_per_sample);
   const int64_t index = chunk * kSamplesAtATime + use % kSamplesAtATime;
   while (run.store->size() <= index) {
@@ -134,14 +134,14 @@ absl::StatusOr<const std::vector<TokenId>*> WindowOf(Run& run, int64_t use) {
     }
     PASS_RETURN_IF_ERROR(run.store->Append(windows, first + kSamplesAtATime));
   }
-  return &run.store->window(index);
+  return run.store->window(index);
 }
 
 absl::StatusOr<std::vector<WindowResult>> ComputeWindows(Run& run) {
   const TrainOptions& options = run.options;
   const LookaheadParameters leaves = run.optimizer->parameters().Leaves(run.model->compute_type());
   const int count = options.windows_per_step;
-  std::vector<const std::vector<TokenId>*> windows;
+  std::vector<std::vector<TokenId>> windows;
   for (int i = 0; i < count; ++i) {
     PASS_ASSIGN_OR_RETURN(windows.emplace_back(), WindowOf(run, run.optimizer->steps() * count + i));
   }
@@ -155,7 +155,7 @@ absl::StatusOr<std::vector<WindowResult>> ComputeWindows(Run& run) {
         const uint64_t seed =
             options.seed * 1000003 + static_cast<uint64_t>(run.optimizer->steps() * count + i);
         const std::vector<GroupRow> rows = PlanGroups(options.groups, seed);
-        results[i] = ComputeWindow(*run.model, *windows[i], rows, leaves, options.loss, seed);
+        results[i] = ComputeWindow(*run.model, windows[i], rows, leaves, options.loss, seed);
       } catch (...) {
         errors[i] = std::current_exception();
       }
