@@ -17,8 +17,8 @@ namespace pass {
 
 struct Draft {
   std::shared_ptr<const Shortlist> shortlist = nullptr;  // of the row that it began with
-  int64_t slot = -1;                           // of its state; -1: none
-  bool recurrent = false;                      // made by a proposal, not by a row
+  int64_t slot = -1;                                     // of its state; -1: none
+  bool recurrent = false;                                // made by a proposal, not by a row
 };
 
 class DraftStore {

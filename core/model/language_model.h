@@ -91,7 +91,7 @@ struct ModelInfo {
   int width = 0;
   int num_lookahead = 0;  // L of the loaded look-ahead tokens; 0: none
   bool has_adapter = false;
-  bool has_head = false;    // without one a proposal does not depend on the previous token
+  bool has_head = false;     // without one a proposal does not depend on the previous token
   int shortlist_size = 128;  // tokens of a proposal, at most
 };
 

@@ -23,7 +23,7 @@ at::Tensor Wide(const at::Tensor& logits) {
 // The formulation by ATen: other types and devices, and the kernel's oracle.
 std::vector<RowDivergence> DivergeByAten(const at::Tensor& student, const at::Tensor& teacher,
                                          std::span<const RowSummary> summaries,
-                                         std::span<const DivergenceTask> tasks) {
+                                         std::span<const DivergenceTask> tasks, double overlap_share) {
   std::vector<RowDivergence> rows;
   for (size_t i = 0; i < tasks.size(); ++i) {
     at::Tensor row = student[static_cast<int64_t>(i)];
@@ -33,7 +33,9 @@ std::vector<RowDivergence> DivergeByAten(const at::Tensor& student, const at::Te
     rows.push_back({.kl = (p * (log_p - log_q)).sum().item().toDouble(),
                     .overlap = at::minimum(p, q).sum().item().toDouble(),
                     .top1 = row.argmax().item().toInt() == summaries[tasks[i].teacher_row].argmax});
-    row.copy_((q - p) * tasks[i].weight);
+    const at::Tensor below = q * (q < p);
+    const at::Tensor of_overlap = (below - q * below.sum()) * (-1 / std::max(rows.back().overlap, 1e-6));
+    row.copy_(((q - p) * (1 - overlap_share) + of_overlap * overlap_share) * tasks[i].weight);
   }
   return rows;
 }
@@ -56,8 +58,8 @@ std::vector<RowSummary> Summarise(const at::Tensor& logits) {
 
 std::vector<RowDivergence> DivergeInPlace(const at::Tensor& student, const at::Tensor& teacher,
                                           std::span<const RowSummary> teacher_summaries,
-                                          std::span<const DivergenceTask> tasks) {
-  if (!HasKernel(student)) return DivergeByAten(student, teacher, teacher_summaries, tasks);
+                                          std::span<const DivergenceTask> tasks, double overlap_share) {
+  if (!HasKernel(student)) return DivergeByAten(student, teacher, teacher_summaries, tasks, overlap_share);
   std::vector<RowDivergence> rows;
   rows.reserve(tasks.size());
   const int64_t size = student.size(1);
@@ -66,7 +68,8 @@ std::vector<RowDivergence> DivergeInPlace(const at::Tensor& student, const at::T
     uint16_t* row = Row(student, static_cast<int64_t>(i));
     const auto own = divergence_kernel::Summarise(row, size);
     const auto sums = divergence_kernel::Diverge(row, own.log_sum_exp, Row(teacher, tasks[i].teacher_row),
-                                                 target.log_sum_exp, tasks[i].weight, size);
+                                                 target.log_sum_exp, tasks[i].weight,
+                                                 static_cast<float>(overlap_share), size);
     rows.push_back({sums.kl, sums.overlap, own.argmax == target.argmax});
   }
   return rows;

@@ -65,24 +65,33 @@ PASS_FOR_EACH_CPU Summary Summarise(const uint16_t* logits, int64_t size) {
 }
 
 PASS_FOR_EACH_CPU Sums Diverge(uint16_t* student, float student_log_sum_exp, const uint16_t* teacher,
-                               float teacher_log_sum_exp, float weight, int64_t size) {
-  float kl[kLanes], overlap[kLanes];
-  for (int l = 0; l < kLanes; ++l) kl[l] = 0, overlap[l] = 0;
-  const auto one = [&](int64_t i, int l) __attribute__((always_inline)) {
+                               float teacher_log_sum_exp, float weight, float overlap_share, int64_t size) {
+  float kl[kLanes], overlap[kLanes], below[kLanes];
+  for (int l = 0; l < kLanes; ++l) kl[l] = 0, overlap[l] = 0, below[l] = 0;
+  const auto measure = [&](int64_t i, int l) __attribute__((always_inline)) {
     const float log_q = Widen(student[i]) - student_log_sum_exp;
     const float log_p = Widen(teacher[i]) - teacher_log_sum_exp;
     const float q = Exp(log_q), p = Exp(log_p);
     kl[l] += p * (log_p - log_q);
     overlap[l] += std::min(p, q);
-    student[i] = Narrow(weight * (q - p));
+    below[l] += q < p ? q : 0.0F;
   };
   const int64_t whole = size - size % kLanes;
   for (int64_t i = 0; i < whole; i += kLanes) {
-    for (int l = 0; l < kLanes; ++l) one(i + l, l);
+    for (int l = 0; l < kLanes; ++l) measure(i + l, l);
   }
-  for (int64_t i = whole; i < size; ++i) one(i, 0);
+  for (int64_t i = whole; i < size; ++i) measure(i, 0);
   Sums sums{0, 0};
-  for (int l = 0; l < kLanes; ++l) sums.kl += kl[l], sums.overlap += overlap[l];
+  float own_below = 0;
+  for (int l = 0; l < kLanes; ++l) sums.kl += kl[l], sums.overlap += overlap[l], own_below += below[l];
+
+  const float of_kl = weight * (1 - overlap_share);
+  const float of_overlap = weight * overlap_share / std::max(sums.overlap, 1e-6F);
+  for (int64_t i = 0; i < size; ++i) {
+    const float q = Exp(Widen(student[i]) - student_log_sum_exp);
+    const float p = Exp(Widen(teacher[i]) - teacher_log_sum_exp);
+    student[i] = Narrow(of_kl * (q - p) - of_overlap * q * ((q < p ? 1.0F : 0.0F) - own_below));
+  }
   return sums;
 }
 

@@ -11,14 +11,14 @@ struct Summary {
 };
 struct Sums {
   float kl;
-  float overlap;
+  float overlap;  // sum of min(p, q)
 };
 
 Summary Summarise(const uint16_t* logits, int64_t size);
 
-// student becomes weight * (softmax(student) - softmax(teacher)), rounded to nearest even.
+// student becomes weight * d loss / d student of the loss in divergence.h, rounded to nearest even.
 Sums Diverge(uint16_t* student, float student_log_sum_exp, const uint16_t* teacher, float teacher_log_sum_exp,
-             float weight, int64_t size);
+             float weight, float overlap_share, int64_t size);
 
 // flags[i] |= logits[i] >= threshold.
 void FlagAtLeast(const uint16_t* logits, float threshold, uint8_t* flags, int64_t size);

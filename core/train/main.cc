@@ -45,6 +45,8 @@ void AddTrainFlags(CLI::App& app, pass::TrainOptions& options) {
                  "of the head's first layer; its second has 0.3 times it");
   app.add_option("--embedding-learning-rate", options.rates.embeddings,
                  "of the embeddings, at the beginning");
+  app.add_option("--overlap-share", options.loss.overlap_share,
+                 "share of -log(sum of min(p, q)) in the head's loss, for a last phase");
   app.add_option("--checkpoint-minutes", options.checkpoint_minutes, "between checkpoints");
   app.add_flag("--fp32", options.fp32, "compute in fp32");
 }

@@ -80,12 +80,16 @@ struct Losses {
   double sum = 0;
 
   std::vector<RowDivergence> Add(const at::Tensor& states, const Vocabulary& tokens,
-                                 std::span<const DivergenceTask> tasks) {
+                                 std::span<const DivergenceTask> tasks, double overlap_share) {
     outputs.push_back(at::linear(states, tokens.weight));
     gradients.push_back(outputs.back().detach());
     std::vector<RowDivergence> divergences =
-        DivergeInPlace(gradients.back(), tokens.teacher, Summarise(tokens.teacher), tasks);
-    for (size_t i = 0; i < tasks.size(); ++i) sum += tasks[i].weight * divergences[i].kl;
+        DivergeInPlace(gradients.back(), tokens.teacher, Summarise(tokens.teacher), tasks, overlap_share);
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      sum += tasks[i].weight * ((1 - overlap_share) * divergences[i].kl);
+      if (overlap_share > 0)
+        sum -= tasks[i].weight * overlap_share * std::log(std::max(divergences[i].overlap, 1e-6));
+    }
     return divergences;
   }
 };
@@ -142,13 +146,16 @@ WindowResult ComputeWindow(const FrozenModel& model, std::span<const TokenId> wi
     tasks.push_back({row.position(), static_cast<float>(row_weight * std::pow(options.decay, row.k - 1))});
   }
   const bool whole = seed % static_cast<uint64_t>(options.vocabulary_every) == 0;
-  const std::vector<RowDivergence> of_rows = losses.Add(hidden, whole ? all : some, tasks);
+  const std::vector<RowDivergence> of_rows =
+      losses.Add(hidden, whole ? all : some, tasks, /*overlap_share=*/0);
   for (size_t i = 0; i < rows.size(); ++i) result.rows.Add(rows[i].k, of_rows[i]);
 
   if (leaves.has_head()) {
     const Predictions predictions = RunHead(model, window, rows, hidden, leaves, options, 1.0 / anchors);
+    const double sharpness = options.overlap_share > 0 ? 1 / options.overlap_temperature : 1.0;
+    const Vocabulary tempered{some.weight * sharpness, some.teacher * sharpness};
     const std::vector<RowDivergence> of_head =
-        losses.Add(at::cat(predictions.states), some, predictions.tasks);
+        losses.Add(at::cat(predictions.states), tempered, predictions.tasks, options.overlap_share);
     for (size_t i = 0; i < of_head.size(); ++i) {
       (predictions.recurrent[i] ? result.recurrent : result.head).Add(predictions.ahead[i], of_head[i]);
     }

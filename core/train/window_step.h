@@ -3,6 +3,7 @@
 // Loss, in nats per anchor: KL(teacher || row) of each look-ahead row, and, with a head, KL of each state after the head and
 // of its recurrent steps. They are taken over the tokens that the teacher finds likely somewhere in the window and some at
 // random, which is a twentieth of the work; the rows' own, which make the shortlist, now and then over the vocabulary. A prediction k tokens ahead weighs 0.8^(k-1).
+// Where overlap_share is over 0 this share of the head's KL gives way to -log(sum of min(p, q)) (divergence.h), both at the temperature below.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,6 +26,8 @@ struct LossOptions {
   int vocabulary_every = 4;    // one window in so many is scored over the vocabulary
   int recurrent_steps = 4;     // after the head of [LA]_1; one fewer after [LA]_2; none behind later rows
   double second_chain_weight = 0.5;  // of the recurrent steps after [LA]_2
+  double overlap_share = 0;          // in [0, 1]
+  double overlap_temperature = 0.8;  // of p and q where overlap_share is over 0
 };
 
 // Means over predictions k tokens ahead; [k - 1].
