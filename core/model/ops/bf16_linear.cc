@@ -26,49 +26,83 @@ namespace {
 
 constexpr int kTileRows = 6;  // 6 rows x 4 registers of 16 outputs: 24 of the 32 registers hold sums
 constexpr int kRegisters = 4;
-constexpr int64_t kPrefetchBytes = 4096;  // ahead of the stream of weights, into the second-level cache
+constexpr int64_t kLine = 64;      // bytes
+constexpr int64_t kPairLines = 4;  // of weights
+constexpr int64_t kAhead = 4096;   // bytes ahead in the stream of weights, where one tile reads it alone
 
 inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
   _mm256_mask_storeu_epi16(y, columns, (__m256i)_mm512_cvtneps_pbh(sums));
 }
 inline void Store(__m512 sums, __mmask16 columns, float* y) { _mm512_mask_storeu_ps(y, columns, sums); }
 
-// kRows rows of one block.
+// Some rows of one block. Memory must never wait for the sums: with each pair of inputs the tile asks for some lines of what
+// will be read later, into the second-level cache.
+template <typename Out>
+struct Tile {
+  const Bf16* x;
+  const Bf16* packed;
+  int64_t out, in;
+  Out* y;
+  int64_t columns;               // outputs that exist
+  const char* ahead = nullptr;   // what is asked for
+  int lines = 0;                 // per pair; 0 to kPairLines
+};
+
 template <int kRows, typename Out>
-void MultiplyTile(const Bf16* x, const Bf16* packed, int64_t out, int64_t in, Out* y, int64_t columns) {
+void MultiplyTile(const Tile<Out>& tile) {
   __m512 sums[kRows][kRegisters];
   for (int r = 0; r < kRows; ++r) {
     for (int c = 0; c < kRegisters; ++c) sums[r][c] = _mm512_setzero_ps();
   }
-  for (int64_t pair = 0; pair < in / 2; ++pair) {
-    const Bf16* w = packed + pair * 2 * kLinearBlock;
+  const char* ahead = tile.ahead;
+  for (int64_t pair = 0; pair < tile.in / 2; ++pair) {
+    for (int line = 0; line < tile.lines; ++line, ahead += kLine) _mm_prefetch(ahead, _MM_HINT_T1);
+    const Bf16* w = tile.packed + pair * 2 * kLinearBlock;
     __m512bh weights[kRegisters];
-    for (int c = 0; c < kRegisters; ++c) {
-      _mm_prefetch(reinterpret_cast<const char*>(w + 32 * c) + kPrefetchBytes, _MM_HINT_T0);
-      weights[c] = (__m512bh)_mm512_loadu_si512(w + 32 * c);
-    }
+    for (int c = 0; c < kRegisters; ++c) weights[c] = (__m512bh)_mm512_loadu_si512(w + 32 * c);
     for (int r = 0; r < kRows; ++r) {
       int32_t inputs;
-      std::memcpy(&inputs, x + r * in + 2 * pair, sizeof(inputs));
+      std::memcpy(&inputs, tile.x + r * tile.in + 2 * pair, sizeof(inputs));
       const __m512bh both = (__m512bh)_mm512_set1_epi32(inputs);
       for (int c = 0; c < kRegisters; ++c) sums[r][c] = _mm512_dpbf16_ps(sums[r][c], weights[c], both);
     }
   }
   for (int r = 0; r < kRows; ++r) {
     for (int c = 0; c < kRegisters; ++c) {
-      const int64_t left = std::clamp<int64_t>(columns - 16 * c, 0, 16);
-      Store(sums[r][c], static_cast<__mmask16>((1u << left) - 1), y + r * out + 16 * c);
+      const int64_t left = std::clamp<int64_t>(tile.columns - 16 * c, 0, 16);
+      Store(sums[r][c], static_cast<__mmask16>((1u << left) - 1), tile.y + r * tile.out + 16 * c);
     }
   }
 }
 
 template <int kRows = kTileRows, typename Out>
-void MultiplyRows(int64_t rows, const Bf16* x, const Bf16* packed, int64_t out, int64_t in, Out* y,
-                  int64_t columns) {
+void MultiplyRows(int64_t rows, const Tile<Out>& tile) {
   if constexpr (kRows > 1) {
-    if (rows < kRows) return MultiplyRows<kRows - 1>(rows, x, packed, out, in, y, columns);
+    if (rows < kRows) return MultiplyRows<kRows - 1>(rows, tile);
   }
-  MultiplyTile<kRows>(x, packed, out, in, y, columns);
+  MultiplyTile<kRows>(tile);
+}
+
+// One tile reads the stream of weights alone, and asks for it a little ahead. Of several the first reads a block and the
+// others find it in the cache; meanwhile each asks for its share of the block behind. `first`: nobody asked for this one.
+template <typename Out>
+void MultiplyBlock(int64_t rows, bool first, Tile<Out> tile) {
+  const int64_t tiles = (rows + kTileRows - 1) / kTileRows, pairs = tile.in / 2;
+  const char* stream = reinterpret_cast<const char*>(tile.packed);
+  const int share = tiles <= 3 ? 2 : 1;  // lines per pair
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t tile_rows = rows / tiles + (t < rows % tiles ? 1 : 0);
+    if (tiles == 1 || (first && t == 0)) {
+      tile.ahead = stream + kAhead;
+      tile.lines = kPairLines;
+    } else {
+      tile.ahead = stream + (kPairLines + t * share) * pairs * kLine;
+      tile.lines = t * share < kPairLines ? share : 0;
+    }
+    MultiplyRows(tile_rows, tile);
+    tile.x += tile_rows * tile.in;
+    tile.y += tile_rows * tile.out;
+  }
 }
 
 }  // namespace
@@ -82,10 +116,13 @@ void MultiplyBlocks([[maybe_unused]] const Bf16* x, [[maybe_unused]] int64_t row
 #if defined(__AVX512BF16__)
   for (int64_t block = begin; block < end; ++block) {
     const int64_t first = block * kLinearBlock;
-    for (int64_t row = 0; row < rows; row += kTileRows) {
-      MultiplyRows(std::min<int64_t>(kTileRows, rows - row), x + row * in, packed + first * in, out, in,
-                   y + row * out + first, std::min(kLinearBlock, out - first));
-    }
+    MultiplyBlock(rows, block == begin,
+                  Tile<Out>{.x = x,
+                            .packed = packed + first * in,
+                            .out = out,
+                            .in = in,
+                            .y = y + first,
+                            .columns = std::min(kLinearBlock, out - first)});
   }
 #endif
 }

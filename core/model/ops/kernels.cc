@@ -67,72 +67,98 @@ struct RunningSoftmax {
   float sum;
 };
 
-// Folds one block of keys [head_dim][kPageTokens] and values [kPageTokens][head_dim] into the state; the first `valid`
-// keys count. kHeadDim 0: `head_dim` is only known at run time.
+template <typename T>
+inline void Prefetch(const T* from, int64_t count) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i);
+}
+
+// Query heads that read one key together: as many sums as the registers hold.
 template <int kHeadDim>
-inline void FoldBlock(const float* query, const float* keys, const float* values, int valid, int head_dim,
+constexpr int kMostHeads = kHeadDim == 64 ? 4 : kHeadDim == 128 ? 2 : 1;
+
+// Folds one block of keys [head_dim][kPageTokens] and values [kPageTokens][head_dim] into the states of kHeads heads of one row;
+// the first `valid` keys count. kHeadDim 0: `head_dim` is only known at run time. query, weighted: [kHeads, head_dim].
+template <int kHeadDim, int kHeads, typename T>
+inline void FoldBlock(const float* query, const T* keys, const T* values, int valid, int head_dim,
                       RunningSoftmax* softmax, float* weighted) {
   static_assert(kPageTokens == kLanes);
   const int dim = kHeadDim > 0 ? kHeadDim : head_dim;
-  Lanes partial[4] = {};
+  Lanes partial[kHeads][4] = {};
   for (int d = 0; d < dim; d += 4) {
-    for (int j = 0; j < 4; ++j) partial[j] += query[d + j] * Load(keys + (d + j) * kLanes);
+    for (int j = 0; j < 4; ++j) {
+      const Lanes key = LoadWide(keys + (d + j) * kLanes);
+      for (int h = 0; h < kHeads; ++h) partial[h][j] += query[h * dim + d + j] * key;
+    }
   }
   constexpr IntLanes kIndex = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  const Lanes sums = (partial[0] + partial[1]) + (partial[2] + partial[3]);
-  const Lanes scores = kIndex < valid ? sums : Broadcast(-std::numeric_limits<float>::infinity());
-  const float block_max = MaxLanes(scores);
-  const float new_max = softmax->max > block_max ? softmax->max : block_max;
-  const float correction = Exp(softmax->max - new_max);
-  const Lanes weights = Exp(scores - new_max);
-  softmax->sum = softmax->sum * correction + SumLanes(weights);
-  softmax->max = new_max;
-  if constexpr (kHeadDim > 0) {
-    constexpr int kParts = kHeadDim / kLanes;
-    Lanes sum[kParts];
-    for (int i = 0; i < kParts; ++i) sum[i] = Load(weighted + i * kLanes) * correction;
-    for (int t = 0; t < kPageTokens; ++t) {
-      for (int i = 0; i < kParts; ++i) sum[i] += weights[t] * Load(values + t * kHeadDim + i * kLanes);
+  float weights[kHeads][kPageTokens];
+  float corrections[kHeads];
+  for (int h = 0; h < kHeads; ++h) {
+    const Lanes sums = (partial[h][0] + partial[h][1]) + (partial[h][2] + partial[h][3]);
+    const Lanes scores = kIndex < valid ? sums : Broadcast(-std::numeric_limits<float>::infinity());
+    const float block_max = MaxLanes(scores);
+    const float new_max = softmax[h].max > block_max ? softmax[h].max : block_max;
+    const Lanes exps = Exp(scores - new_max);
+    corrections[h] = Exp(softmax[h].max - new_max);
+    softmax[h].sum = softmax[h].sum * corrections[h] + SumLanes(exps);
+    softmax[h].max = new_max;
+    Store(exps, weights[h]);
+  }
+  // All parts of the heads at once where their number is known, else one part after the other.
+  constexpr int kParts = kHeadDim > 0 ? kHeadDim / kLanes : 1;
+  for (int i = 0; i < dim; i += kParts * kLanes) {
+    Lanes sum[kHeads][kParts];
+    for (int h = 0; h < kHeads; ++h) {
+      for (int part = 0; part < kParts; ++part)
+        sum[h][part] = Load(weighted + h * dim + i + part * kLanes) * corrections[h];
     }
-    for (int i = 0; i < kParts; ++i) Store(sum[i], weighted + i * kLanes);
-  } else {
-    for (int i = 0; i < dim; i += kLanes) {
-      Lanes sum = Load(weighted + i) * correction;
-      for (int t = 0; t < kPageTokens; ++t) sum += weights[t] * Load(values + t * dim + i);
-      Store(sum, weighted + i);
+    for (int t = 0; t < kPageTokens; ++t) {
+      for (int part = 0; part < kParts; ++part) {
+        const Lanes value = LoadWide(values + t * dim + i + part * kLanes);
+        for (int h = 0; h < kHeads; ++h) sum[h][part] += weights[h][t] * value;
+      }
+    }
+    for (int h = 0; h < kHeads; ++h) {
+      for (int part = 0; part < kParts; ++part) Store(sum[h][part], weighted + h * dim + i + part * kLanes);
     }
   }
 }
 
 template <typename T>
-void LoadPage(const AttentionData<T>& data, int32_t page, int kv_head, float* keys, float* values) {
-  const int64_t size = int64_t{kPageTokens} * data.head_dim;
-  const int64_t offset = (static_cast<int64_t>(page) * data.num_kv_heads + kv_head) * size;
-  for (int64_t i = 0; i < size; ++i) keys[i] = Widen(data.page_keys[offset + i]);
-  for (int64_t i = 0; i < size; ++i) values[i] = Widen(data.page_values[offset + i]);
-}
-
-template <typename T>
-void LoadGathered(const AttentionData<T>& data, const GatheredBlock& block, int kv_head, float* keys,
-                  float* values) {
+void Gather(const AttentionData<T>& data, const GatheredBlock& block, int kv_head, T* keys, T* values) {
   const int dim = data.head_dim;
-  std::fill_n(keys, int64_t{kPageTokens} * dim, 0.0f);
-  std::fill_n(values, int64_t{kPageTokens} * dim, 0.0f);
+  std::fill_n(keys, int64_t{kPageTokens} * dim, T{});
+  std::fill_n(values, int64_t{kPageTokens} * dim, T{});
   const int64_t page =
       (static_cast<int64_t>(std::max(block.page, 0)) * data.num_kv_heads + kv_head) * kPageTokens * dim;
   for (int t = 0; t < kPageTokens; ++t) {
     if (t < block.committed) {
       for (int d = 0; d < dim; ++d) {
-        keys[d * kPageTokens + t] = Widen(data.page_keys[page + int64_t{d} * kPageTokens + t]);
-        values[t * dim + d] = Widen(data.page_values[page + int64_t{t} * dim + d]);
+        keys[d * kPageTokens + t] = data.page_keys[page + int64_t{d} * kPageTokens + t];
+        values[t * dim + d] = data.page_values[page + int64_t{t} * dim + d];
       }
     } else if (block.rows[t] >= 0) {
       const int64_t row = (static_cast<int64_t>(block.rows[t]) * data.num_kv_heads + kv_head) * dim;
       for (int d = 0; d < dim; ++d) {
-        keys[d * kPageTokens + t] = Widen(data.row_keys[row + d]);
-        values[t * dim + d] = Widen(data.row_values[row + d]);
+        keys[d * kPageTokens + t] = data.row_keys[row + d];
+        values[t * dim + d] = data.row_values[row + d];
       }
     }
+  }
+}
+
+// The heads of one row, `count` of them, as many at once as kMostHeads allows.
+template <int kHeadDim, int kHeads = kMostHeads<kHeadDim>, typename T>
+inline void FoldHeads(int count, const float* query, const T* keys, const T* values, int valid, int head_dim,
+                      RunningSoftmax* softmax, float* weighted) {
+  while (count >= kHeads) {
+    FoldBlock<kHeadDim, kHeads>(query, keys, values, valid, head_dim, softmax, weighted);
+    query += kHeads * head_dim, weighted += kHeads * head_dim, softmax += kHeads, count -= kHeads;
+  }
+  if constexpr (kHeads > 1) {
+    if (count > 0)
+      FoldHeads<kHeadDim, kHeads - 1>(count, query, keys, values, valid, head_dim, softmax, weighted);
   }
 }
 
@@ -140,33 +166,40 @@ template <typename T, int kHeadDim>
 void AttentionOfDim(const AttentionData<T>& data, const AttentionTask& task, int kv_head, float* scratch) {
   const int dim = data.head_dim, group = data.group;
   const int heads = data.num_kv_heads * group;
-  float* keys = scratch;
-  float* values = keys + int64_t{kPageTokens} * dim;
-  float* weighted = values + int64_t{kPageTokens} * dim;  // [rows, group, dim]
+  const int64_t block_size = int64_t{kPageTokens} * dim;
+  float* weighted = scratch;  // [rows, group, dim]
+  T* gathered = reinterpret_cast<T*>(weighted + int64_t{kMaxTaskRows} * group * dim);
   RunningSoftmax softmax[kMaxTaskRows * 32];
   const int states = task.num_rows * group;
   std::fill_n(weighted, static_cast<int64_t>(states) * dim, 0.0f);
   std::fill_n(softmax, states, RunningSoftmax{-std::numeric_limits<float>::infinity(), 0.0f});
 
-  const auto fold_row = [&](int row, int valid) {
-    for (int g = 0; g < group; ++g) {
-      const int state = (row - task.first_row) * group + g;
-      FoldBlock<kHeadDim>(data.query + (static_cast<int64_t>(row) * heads + kv_head * group + g) * dim, keys,
-                          values, valid, dim, &softmax[state], weighted + static_cast<int64_t>(state) * dim);
-    }
+  const auto fold_row = [&](int row, const T* keys, const T* values, int valid) {
+    const int state = (row - task.first_row) * group;
+    FoldHeads<kHeadDim>(group, data.query + (static_cast<int64_t>(row) * heads + kv_head * group) * dim, keys,
+                        values, valid, dim, &softmax[state], weighted + static_cast<int64_t>(state) * dim);
   };
 
   const int last_row = task.first_row + task.num_rows;
+  const auto place_of = [&](int p) {
+    return (static_cast<int64_t>(task.pages[p]) * data.num_kv_heads + kv_head) * block_size;
+  };
   for (int p = 0; p < task.num_full_pages; ++p) {
-    LoadPage(data, task.pages[p], kv_head, keys, values);
-    for (int row = task.first_row; row < last_row; ++row) fold_row(row, kPageTokens);
+    if (p + 1 < task.num_full_pages) {  // the weights have driven the pages out of the cache
+      Prefetch(data.page_keys + place_of(p + 1), block_size);
+      Prefetch(data.page_values + place_of(p + 1), block_size);
+    }
+    const int64_t page = place_of(p);
+    for (int row = task.first_row; row < last_row; ++row)
+      fold_row(row, data.page_keys + page, data.page_values + page, kPageTokens);
   }
   for (int index : task.gathered) {
     const GatheredBlock& block = data.plan->blocks[index];
-    LoadGathered(data, block, kv_head, keys, values);
+    Gather(data, block, kv_head, gathered, gathered + block_size);
     for (int row : block.readers) {
       if (row < task.first_row || row >= last_row) continue;
-      fold_row(row, std::min<int>(data.plan->rows[row].position - block.first_position + 1, kPageTokens));
+      const int valid = std::min<int>(data.plan->rows[row].position - block.first_position + 1, kPageTokens);
+      fold_row(row, gathered, gathered + block_size, valid);
     }
   }
 
@@ -199,14 +232,16 @@ void SwiGlu(const T* gate_up, int64_t ffn_width, T* out, int64_t begin, int64_t 
     const T* gate = gate_up + row * 2 * ffn_width;
     const T* up = gate + ffn_width;
     T* y = out + row * ffn_width;
-    for (int64_t i = 0; i < ffn_width; i += kLanes) {
-      const int64_t count = std::min<int64_t>(kLanes, ffn_width - i);
-      Lanes g = {}, u = {};
-      for (int64_t l = 0; l < count; ++l) g[l] = Widen(gate[i + l]), u[l] = Widen(up[i + l]);
+    const auto gated = [](Lanes g, Lanes u) {
       const Lanes bounded = g < -87.0f ? Broadcast(-87.0f) : g;
-      const Lanes result = g / (1.0f + Exp(-bounded)) * u;
-      for (int64_t l = 0; l < count; ++l) Narrow(result[l], &y[i + l]);
-    }
+      return g / (1.0f + Exp(-bounded)) * u;
+    };
+    int64_t i = 0;
+    for (; i + kLanes <= ffn_width; i += kLanes) StoreNarrow(gated(LoadWide(gate + i), LoadWide(up + i)), y + i);
+    Lanes g = {}, u = {};
+    for (int l = 0; i + l < ffn_width; ++l) g[l] = Widen(gate[i + l]), u[l] = Widen(up[i + l]);
+    const Lanes rest = gated(g, u);
+    for (int l = 0; i + l < ffn_width; ++l) Narrow(rest[l], &y[i + l]);
   }
 }
 
