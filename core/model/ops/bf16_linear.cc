@@ -24,10 +24,10 @@ void PackLinear(const Bf16* weight, int64_t out, int64_t in, Bf16* packed) {
 #if defined(__AVX512BF16__)
 namespace {
 
-constexpr int kTileRows = 6;  // 6 rows x 4 registers of 16 outputs: 24 of the 32 registers hold sums
-constexpr int kRegisters = 4;
+constexpr int kTileRows = 12;  // 12 rows x 2 registers of 16 outputs: 24 of the 32 registers hold sums
+constexpr int kRegisters = 2;
 constexpr int64_t kLine = 64;      // bytes
-constexpr int64_t kPairLines = 4;  // of weights
+constexpr int64_t kPairLines = 2;  // of weights
 constexpr int64_t kAhead = 4096;   // bytes ahead in the stream of weights, where one tile reads it alone
 
 inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
@@ -43,9 +43,9 @@ struct Tile {
   const Bf16* packed;
   int64_t out, in;
   Out* y;
-  int64_t columns;               // outputs that exist
-  const char* ahead = nullptr;   // what is asked for
-  int lines = 0;                 // per pair; 0 to kPairLines
+  int64_t columns;              // outputs that exist
+  const char* ahead = nullptr;  // what is asked for
+  int lines = 0;                // per pair; 0 to kPairLines
 };
 
 template <int kRows, typename Out>
@@ -89,15 +89,14 @@ template <typename Out>
 void MultiplyBlock(int64_t rows, bool first, Tile<Out> tile) {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows, pairs = tile.in / 2;
   const char* stream = reinterpret_cast<const char*>(tile.packed);
-  const int share = tiles <= 3 ? 2 : 1;  // lines per pair
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t tile_rows = rows / tiles + (t < rows % tiles ? 1 : 0);
     if (tiles == 1 || (first && t == 0)) {
       tile.ahead = stream + kAhead;
       tile.lines = kPairLines;
     } else {
-      tile.ahead = stream + (kPairLines + t * share) * pairs * kLine;
-      tile.lines = t * share < kPairLines ? share : 0;
+      tile.ahead = stream + (kPairLines + t) * pairs * kLine;
+      tile.lines = t < kPairLines ? 1 : 0;
     }
     MultiplyRows(tile_rows, tile);
     tile.x += tile_rows * tile.in;

@@ -1,7 +1,7 @@
 // y = x W^T in bf16 with fp32 sums, for CPUs with AVX512-BF16: decoding reads every weight once per step, and this reads
 // them as fast as memory gives them, in the order in which they lie.
 //
-// A weight [out, in] is packed as [out / 64][in / 2][64][2]: blocks of 64 outputs, pairs of inputs side by side, the last
+// A weight [out, in] is packed as [out / 32][in / 2][32][2]: blocks of 32 outputs, pairs of inputs side by side, the last
 // block filled up with zeros. Each output of each row is one chain of vdpbf16ps over the input pairs in order, whatever the
 // number of rows or the range of blocks: row-invariant by construction. Torch-free and pure.
 #pragma once
@@ -12,7 +12,7 @@
 
 namespace pass::kernels {
 
-inline constexpr int64_t kLinearBlock = 64;
+inline constexpr int64_t kLinearBlock = 32;
 
 bool CpuHasAvx512Bf16();
 

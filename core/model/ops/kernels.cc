@@ -75,7 +75,9 @@ inline void Prefetch(const T* from, int64_t count) {
 
 // Query heads that read one key together: as many sums as the registers hold.
 template <int kHeadDim>
-constexpr int kMostHeads = kHeadDim == 64 ? 4 : kHeadDim == 128 ? 2 : 1;
+constexpr int kMostHeads = kHeadDim == 64    ? 4
+                           : kHeadDim == 128 ? 2
+                                             : 1;
 
 // Folds one block of keys [head_dim][kPageTokens] and values [kPageTokens][head_dim] into the states of kHeads heads of one row;
 // the first `valid` keys count. kHeadDim 0: `head_dim` is only known at run time. query, weighted: [kHeads, head_dim].
@@ -237,7 +239,8 @@ void SwiGlu(const T* gate_up, int64_t ffn_width, T* out, int64_t begin, int64_t 
       return g / (1.0f + Exp(-bounded)) * u;
     };
     int64_t i = 0;
-    for (; i + kLanes <= ffn_width; i += kLanes) StoreNarrow(gated(LoadWide(gate + i), LoadWide(up + i)), y + i);
+    for (; i + kLanes <= ffn_width; i += kLanes)
+      StoreNarrow(gated(LoadWide(gate + i), LoadWide(up + i)), y + i);
     Lanes g = {}, u = {};
     for (int l = 0; i + l < ffn_width; ++l) g[l] = Widen(gate[i + l]), u[l] = Widen(up[i + l]);
     const Lanes rest = gated(g, u);
