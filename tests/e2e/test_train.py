@@ -83,6 +83,17 @@ def test_a_damaged_checkpoint_is_refused_and_the_older_one_used(samples, tmp_pat
     assert tensors(out) == tensors(samples / "whole.safetensors")
 
 
+def test_a_step_may_use_windows_of_two_drawings(samples, tmp_path):
+    """Three windows a step: some step takes its first one from the drawn samples and its last from new ones."""
+    arguments = [*TINY, "--out", tmp_path / "three.safetensors", "--samples", tmp_path / "samples", "--steps", "100",
+                 "--overlap-share", "0.5"]
+    arguments[arguments.index("--windows-per-step") + 1] = "3"
+    (tmp_path / "samples").write_bytes((samples / "samples").read_bytes())
+    done = train(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "samples").stat().st_size > (samples / "samples").stat().st_size
+
+
 def test_a_file_of_other_sizes_is_refused(samples, tmp_path):
     arguments = flags(samples, tmp_path / "x.safetensors", "--init", samples / "whole.safetensors")
     arguments[arguments.index("--head-hidden") + 1] = "32"
