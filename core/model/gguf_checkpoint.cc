@@ -15,36 +15,12 @@
 #include "core/files/gguf.h"
 #include "core/files/printable.h"
 #include "core/model/checkpoint_tensors.h"
+#include "core/model/file_checkpoint.h"
 
 namespace pass {
 namespace {
 
 constexpr const char kRopeFactors[] = "rope_freqs.weight";
-
-class GgufCheckpoint final : public Checkpoint {
- public:
-  GgufCheckpoint(std::unique_ptr<GgufFile> file, LlamaConfig config, std::string name,
-                 CheckpointTensors tensors)
-      : file_(std::move(file)),
-        config_(std::move(config)),
-        name_(std::move(name)),
-        tensors_(std::move(tensors)) {}
-
-  const LlamaConfig& config() const override { return config_; }
-  const std::string& name() const override { return name_; }
-  std::string Fingerprint() const override { return tensors_.Fingerprint(); }
-  bool Has(std::string_view tensor) const override { return tensors_.Has(tensor); }
-  absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
-                    std::span<float> out) const override {
-    return tensors_.Read(tensor, shape, out);
-  }
-
- private:
-  std::unique_ptr<GgufFile> file_;  // keeps what tensors_ borrows
-  LlamaConfig config_;
-  std::string name_;
-  CheckpointTensors tensors_;
-};
 
 absl::Status Error(const GgufFile& file, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(file.path(), ": ", what));
@@ -187,7 +163,8 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> OpenGgufCheckpoint(const std::string
                                     [](std::string_view name) { return name == kRopeFactors; }));
   PASS_ASSIGN_OR_RETURN(const std::optional<std::string> name, file->FindString("general.name"));
   std::string shown = name && !name->empty() ? *name : std::filesystem::path(path).stem().string();
-  return std::make_unique<GgufCheckpoint>(std::move(file), config, std::move(shown), std::move(tensors));
+  return std::make_unique<FileCheckpoint<std::unique_ptr<GgufFile>>>(std::move(file), config,
+                                                                     std::move(shown), std::move(tensors));
 }
 
 }  // namespace pass

@@ -13,6 +13,7 @@
 #include "core/files/printable.h"
 #include "core/files/safetensors.h"
 #include "core/model/checkpoint_tensors.h"
+#include "core/model/file_checkpoint.h"
 #include "core/model/hf_config.h"
 
 namespace pass {
@@ -22,31 +23,6 @@ constexpr uint64_t kMaxIndexBytes = 16 << 20;
 constexpr size_t kMaxShards = 1024;
 constexpr const char kSingleFile[] = "model.safetensors";
 constexpr const char kIndexFile[] = "model.safetensors.index.json";
-
-class HuggingFaceCheckpoint final : public Checkpoint {
- public:
-  HuggingFaceCheckpoint(std::vector<std::unique_ptr<SafetensorsFile>> files, LlamaConfig config,
-                        std::string name, CheckpointTensors tensors)
-      : files_(std::move(files)),
-        config_(std::move(config)),
-        name_(std::move(name)),
-        tensors_(std::move(tensors)) {}
-
-  const LlamaConfig& config() const override { return config_; }
-  const std::string& name() const override { return name_; }
-  std::string Fingerprint() const override { return tensors_.Fingerprint(); }
-  bool Has(std::string_view tensor) const override { return tensors_.Has(tensor); }
-  absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
-                    std::span<float> out) const override {
-    return tensors_.Read(tensor, shape, out);
-  }
-
- private:
-  std::vector<std::unique_ptr<SafetensorsFile>> files_;  // keep what tensors_ borrows
-  LlamaConfig config_;
-  std::string name_;
-  CheckpointTensors tensors_;
-};
 
 std::string Join(const std::string& folder, std::string_view file) {
   return (std::filesystem::path(folder) / file).string();
@@ -142,8 +118,8 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> OpenHuggingFaceCheckpoint(const std:
     return name.ends_with(".rotary_emb.inv_freq") || (tied && name == "lm_head.weight");
   };
   PASS_RETURN_IF_ERROR(tensors.Bind(folder, config, CheckpointTensors::Naming::kHuggingFace, is_ignored));
-  return std::make_unique<HuggingFaceCheckpoint>(std::move(files), config, FolderName(folder),
-                                                 std::move(tensors));
+  return std::make_unique<FileCheckpoint<std::vector<std::unique_ptr<SafetensorsFile>>>>(
+      std::move(files), config, FolderName(folder), std::move(tensors));
 }
 
 }  // namespace pass
