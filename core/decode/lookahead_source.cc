@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/sampling/draft_rank.h"
 #include "core/sampling/filters.h"
 #include "core/sampling/noise.h"
 
@@ -15,35 +16,21 @@ constexpr size_t kMostDrafts = 8;
 constexpr double kBounds[] = {0.01, 0.02, 0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95};
 static_assert(kWeakest + std::size(kBounds) - 1 <= kMaxStrength);
 
-struct Candidate {
-  TokenId token = 0;
-  double score = 0;  // natural logarithm of a weight
-};
-
-std::vector<Candidate> Greedy(const Proposal& proposal) {
-  std::vector<Candidate> candidates;
+std::vector<RankedDraft> Greedy(const Proposal& proposal) {
+  std::vector<RankedDraft> drafts;
   for (size_t i = 0; i < std::min(kMostDrafts, proposal.ids.size()); ++i) {
-    candidates.push_back({proposal.ids[i], proposal.log_probabilities[i]});
+    drafts.push_back({proposal.ids[i], proposal.log_probabilities[i]});
   }
-  return candidates;
+  return drafts;
 }
 
-// Best first; the scores are those of a softmax over all that the filters left.
-std::vector<Candidate> Sampled(const Proposal& proposal, const SamplingOptions& options, int32_t position) {
+std::vector<RankedDraft> Sampled(const Proposal& proposal, const SamplingOptions& options, int32_t position) {
   const absl::StatusOr<Distribution> q = Filter(proposal.ids, proposal.log_probabilities, options);
   if (!q.ok()) return {};
   const Noise noise(options.seed, options.choice);
-  std::vector<Candidate> candidates;
-  double sum = 0;
-  for (size_t i = 0; i < q->ids.size(); ++i) {
-    const double gumbel = noise.Gumbel(position, /*base=*/0, Purpose::kTarget, q->ids[i]);
-    candidates.push_back({q->ids[i], std::log(double{q->probabilities[i]}) + gumbel});
-    sum += std::exp(candidates.back().score);
-  }
-  std::ranges::sort(candidates, std::greater(), &Candidate::score);
-  if (candidates.size() > kMostDrafts) candidates.resize(kMostDrafts);
-  for (Candidate& candidate : candidates) candidate.score -= std::log(sum);
-  return candidates;
+  std::vector<RankedDraft> drafts = RankDrafts(*q, &noise, position);
+  if (drafts.size() > kMostDrafts) drafts.resize(kMostDrafts);
+  return drafts;
 }
 
 }  // namespace
@@ -69,12 +56,12 @@ std::vector<Draft> LookaheadSource::Drafts(const DraftTree& tree, int node, cons
   const int32_t position = frontier_.position + tree[node].depth + 1;  // of the token that is predicted
   const SamplingOptions& options = *frontier_.sampling;
   std::vector<Draft> drafts;
-  for (const Candidate& candidate :
+  for (const RankedDraft& draft :
        options.greedy() ? Greedy(*proposal) : Sampled(*proposal, options, position)) {
-    const double probability = std::exp(candidate.score);
+    const double probability = std::exp(draft.log_probability);
     if (probability < kBounds[0]) break;
     const auto bound = std::ranges::upper_bound(kBounds, probability);
-    drafts.push_back({candidate.token, static_cast<uint8_t>(kWeakest + (bound - std::begin(kBounds)) - 1)});
+    drafts.push_back({draft.token, static_cast<uint8_t>(kWeakest + (bound - std::begin(kBounds)) - 1)});
   }
   return drafts;
 }

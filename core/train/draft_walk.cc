@@ -6,11 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <set>
 
+#include "core/sampling/draft_rank.h"
 #include "core/sampling/filters.h"
-#include "core/sampling/noise.h"
 
 namespace pass {
 namespace {
@@ -82,21 +81,12 @@ DraftList DraftWalk::Rank(std::span<const TokenId> ids, std::span<const float> l
   for (size_t i = 0; i < q->ids.size(); ++i) {
     list.overlap += std::min(q->probabilities[i], p.ProbabilityOf(q->ids[i]));
   }
-  std::vector<double> scores(q->ids.size());
   const Noise noise(ranked_.seed, ranked_.choice);
-  for (size_t i = 0; i < scores.size(); ++i) {
-    scores[i] = std::log(static_cast<double>(q->probabilities[i]));
-    if (!text_.sampling.greedy())
-      scores[i] += noise.Gumbel(position, /*base=*/0, Purpose::kTarget, q->ids[i]);
-  }
-  std::vector<int> order(scores.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return scores[a] > scores[b]; });
-  double sum = 0;
-  for (double score : scores) sum += std::exp(score - scores[order[0]]);
-  for (size_t i = 0; i < std::min<size_t>(order.size(), kListed); ++i) {
-    list.ids.push_back(q->ids[order[i]]);
-    list.probabilities.push_back(static_cast<float>(std::exp(scores[order[i]] - scores[order[0]]) / sum));
+  const std::vector<RankedDraft> drafts =
+      RankDrafts(*q, text_.sampling.greedy() ? nullptr : &noise, position);
+  for (size_t i = 0; i < std::min<size_t>(drafts.size(), kListed); ++i) {
+    list.ids.push_back(drafts[i].token);
+    list.probabilities.push_back(static_cast<float>(std::exp(drafts[i].log_probability)));
   }
   return list;
 }

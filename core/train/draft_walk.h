@@ -26,7 +26,7 @@ struct OwnText {
 
 bool Loops(std::span<const TokenId> continuation);
 
-// Candidates for one token, likeliest first. With noise, scores are those that a draw compares.
+// Candidates for one token, likeliest first. Of sampled texts in the order of core/sampling/draft_rank.h.
 struct DraftList {
   std::vector<TokenId> ids;
   std::vector<float>
