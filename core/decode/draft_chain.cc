@@ -1,6 +1,7 @@
 #include "core/decode/draft_chain.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/sampling/draw.h"
@@ -14,6 +15,7 @@ void DraftChain::Begin(int32_t base) {
   tokens_.clear();
   q_.clear();
   rows_.clear();
+  reach_ = 1;
   end_of_handles_ = 0;
 }
 
@@ -31,7 +33,7 @@ void DraftChain::DrawFrom(DraftHandle row) {
 
 std::vector<ProposalRequest> DraftChain::Ask(const Frontier& frontier) const {
   const size_t drawn = tokens_.size();
-  if (drawn >= rows_.size()) return {};
+  if (drawn >= rows_.size() || reach_ < kLeastReach) return {};
   return {{.sequence = frontier.sequence,
            .handle = rows_[drawn],
            .previous = drawn == 0 ? frontier.newest : tokens_[drawn - 1]}};
@@ -42,6 +44,8 @@ void DraftChain::Answer(const Proposal& proposal, const SamplingOptions& samplin
   absl::StatusOr<Distribution> q = Filter(proposal.ids, proposal.log_probabilities, sampling);
   if (q.ok()) {
     Draw(*std::move(q), sampling);
+    const auto drawn = std::ranges::find(proposal.ids, tokens_.back()) - proposal.ids.begin();
+    reach_ *= std::exp(proposal.log_probabilities[drawn]);
   } else {
     rows_.clear();
   }

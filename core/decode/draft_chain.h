@@ -4,7 +4,9 @@
 //
 // Without a head q_k is what the row of [LA]_k gave. With a head it is the row's shortlist as the head scores
 // it behind draft k-1 (the first one behind x_{n+1}), after temperature and filters, and 0 for every other
-// token: the drafts are drawn through Ask and Answer, one in turn.
+// token: the drafts are drawn through Ask and Answer, one in turn. The chain ends early where the next draft
+// would hardly ever be reached: a proposal and a row of the validation cost about a twentieth of what a kept
+// draft saves. The end depends on drafts already drawn alone, so that it does not touch their distribution.
 //
 // Owner: PassDecoder. Thread: the engine's.
 #pragma once
@@ -20,6 +22,8 @@ namespace pass {
 
 class DraftChain {
  public:
+  static constexpr double kLeastReach = 0.05;
+
   // A new round whose newest token is x_n, at index n = `base`: nothing is left of the one before.
   void Begin(int32_t base);
 
@@ -46,6 +50,7 @@ class DraftChain {
   std::vector<TokenId> tokens_;
   std::vector<Distribution> q_;
   std::vector<DraftHandle> rows_;  // of [LA]_1 .. [LA]_L; empty without a head
+  double reach_ = 1;               // that all drafts so far are right, if the head is
   DraftHandle end_of_handles_ = 0;
 };
 

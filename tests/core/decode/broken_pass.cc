@@ -1,9 +1,12 @@
 #include "tests/core/decode/broken_pass.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
 #include "core/decode/accept.h"
+#include "core/decode/draft_chain.h"
 #include "core/sampling/draw.h"
 #include "core/sampling/filters.h"
 #include "core/sampling/noise.h"
@@ -28,7 +31,8 @@ std::vector<Row> BrokenPass::Plan(const Frontier& frontier) {
                             .position = frontier.position,
                             .sampling = frontier.sampling,
                             .output = drafting_ ? RowOutput::kToken : RowOutput::kDistribution}};
-  for (int i = 0; i < lookahead_; ++i) {
+  const int count = drafting_ ? lookahead_ : static_cast<int>(drafts_.size());
+  for (int i = 0; i < count; ++i) {
     rows.push_back({.sequence = frontier.sequence,
                     .token = drafting_ ? 0 : drafts_[i],
                     .lookahead = drafting_ ? i + 1 : 0,
@@ -52,6 +56,7 @@ Absorbed BrokenPass::AbsorbDraft(const Frontier& frontier, std::span<const RowRe
   drafts_.clear();
   q_.clear();
   handles_.clear();
+  reach_ = 1;
   if (has_head_) {
     for (const RowResult& row : results.subspan(1)) handles_.push_back(row.drafts);
     return {.emitted = {results[0].token}, .commit = {0}};
@@ -78,7 +83,7 @@ Absorbed BrokenPass::AbsorbDraft(const Frontier& frontier, std::span<const RowRe
 // The drawn draft's own request, and one behind another token.
 std::vector<ProposalRequest> BrokenPass::Ask(const Frontier& frontier) {
   const size_t drawn = drafts_.size();
-  if (drawn >= handles_.size()) return {};
+  if (drawn >= handles_.size() || reach_ < DraftChain::kLeastReach) return {};
   const TokenId previous = drawn == 0 ? frontier.newest : drafts_.back();
   const auto other = static_cast<TokenId>((previous + 1) % vocab_size_);
   return {{.sequence = frontier.sequence, .handle = handles_[drawn], .previous = previous},
@@ -93,6 +98,8 @@ void BrokenPass::Answer(const Frontier& frontier, std::span<const Proposal> prop
   Distribution q = filter(proposals[0], *frontier.sampling);
   const int32_t position = base_ + 2 + static_cast<int32_t>(drafts_.size());
   drafts_.push_back(Draw(q, noise, position, base_, Purpose::kDraft));
+  const auto drawn = std::ranges::find(proposals[0].ids, drafts_.back()) - proposals[0].ids.begin();
+  reach_ *= std::exp(proposals[0].log_probabilities[drawn]);
   if (mistake_ == Mistake::kQNotNormalisedOverTheShortlist) {
     for (float& probability : q.probabilities) probability *= 0.7f;  // the rest is with the other tokens
   }
@@ -105,10 +112,12 @@ void BrokenPass::Answer(const Frontier& frontier, std::span<const Proposal> prop
 
 Absorbed BrokenPass::AbsorbValidation(const Frontier& frontier, std::span<const RowResult> results) {
   const Noise noise(frontier.sampling->seed, frontier.sampling->choice);
-  Absorbed absorbed{.emitted = {}, .commit = {0}, .validation_step = true, .drafted = lookahead_};
+  Absorbed absorbed{.emitted = {}, .commit = {0}, .validation_step = true};
+  const auto drafted = static_cast<int>(drafts_.size());
+  absorbed.drafted = drafted;
   if (has_head_) absorbed.release_before = std::numeric_limits<DraftHandle>::max();
   int i = 0;
-  for (; i < lookahead_; ++i) {
+  for (; i < drafted; ++i) {
     const int32_t position = frontier.position + 1 + i;
     double u = noise.Uniform(position, base_, Purpose::kAccept);
     if (mistake_ == Mistake::kDraftAndAcceptanceShareNoise) {
@@ -120,7 +129,7 @@ Absorbed BrokenPass::AbsorbValidation(const Frontier& frontier, std::span<const 
   }
   absorbed.accepted = i;
 
-  const bool rejected = i < lookahead_;
+  const bool rejected = i < drafted;
   if (rejected && mistake_ == Mistake::kCommitsTheRejectedDraft) absorbed.commit.push_back(i + 1);
   const bool wrong_row = !rejected && i > 0 && mistake_ == Mistake::kBonusFromWrongRow;
   const Distribution& p = results[wrong_row ? i - 1 : i].distribution;

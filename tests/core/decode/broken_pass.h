@@ -55,6 +55,7 @@ class BrokenPass final : public Decoder {
   int32_t base_ = 0;
   std::vector<DraftHandle> handles_;
   std::vector<TokenId> drafts_;
+  double reach_ = 1;
   std::vector<Distribution> q_;
 };
 

@@ -39,8 +39,7 @@ TEST(DraftRank, KnowsTheNoiseOfTheDraw) {
     }
     const Noise noise(/*seed=*/7, /*choice=*/0);
     const Distribution q = Filter(wrong, {}).value();
-    const TokenId drawn =
-        Draw(Filter(logits, {}).value(), noise, position, /*base=*/0, Purpose::kTarget);
+    const TokenId drawn = Draw(Filter(logits, {}).value(), noise, position, /*base=*/0, Purpose::kTarget);
     ranked += RankDrafts(q, &noise, position)[0].token == drawn;
     other_noise += RankDrafts(q, &noise, position + kRounds)[0].token == drawn;
     likeliest += RankDrafts(q, nullptr, position)[0].token == drawn;
