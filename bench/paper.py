@@ -88,6 +88,7 @@ def parse_arguments():
     parser.add_argument("--build", default=REPOSITORY / "build", type=pathlib.Path, help="build folder")
     parser.add_argument("--threads", default="0", help="threads of the model; 0: one per core")
     parser.add_argument("--only", nargs="+", default=[], help="names of experiments")
+    parser.add_argument("--limit", type=int, default=0, help="at most so many prompts of a set, one repetition")
     parser.add_argument("--quick", action="store_true", help="4 prompts of a set, 32 tokens, one repetition")
     return parser.parse_args()
 
@@ -134,14 +135,15 @@ class Runner:
             print(f"{experiment.name}: left out, there is no --{experiment.file}", file=sys.stderr)
             return
         quick = self.arguments.quick
-        limit = 4 if quick else experiment.limit
+        cap = 4 if quick else self.arguments.limit
+        limit = min(filter(None, (cap, experiment.limit)), default=0)
         self.bench(
             experiment.name, "compare", "--lookahead-file", path,
             "--prompts", *[REPOSITORY / "bench" / "prompts" / f"{name}.txt" for name in experiment.sets],
             "--methods", *self.methods(experiment, path), "--sampling", *experiment.samplings,
             "--batch", *map(str, experiment.batches), "--limit", str(limit),
             "--tokens", "32" if quick else "128",
-            "--repetitions", "1" if quick else str(experiment.repetitions),
+            "--repetitions", "1" if cap else str(experiment.repetitions),
         )  # fmt: skip
 
     def methods(self, experiment, path):
@@ -161,7 +163,7 @@ class Runner:
             [self.arguments.build / "bin" / "pass-train", "eval", "--model", self.arguments.model,
              "--lookahead-file", self.files["full"], "--threads", self.arguments.threads, "--json",
              "--prompts", f"code={prompts / 'python.txt'}", f"prose={prompts / 'english.txt'}",
-             "--max-prompts", "4" if self.arguments.quick else "0",
+             "--max-prompts", "4" if self.arguments.quick else str(self.arguments.limit),
              "--costs", ",".join(f"{cost['rows']}:{1e3 * cost['median_seconds']:.3f}" for cost in costs)],
             check=True, stdout=subprocess.PIPE, encoding="utf-8",
         )  # fmt: skip

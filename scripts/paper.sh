@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the tables of docs/RESULTS.md (hours: leave the machine alone meanwhile) and draws their pictures. Arguments are handed to
-# bench/paper.py, e.g. --quick or --only lengths-full. EMBEDDINGS and FULL name look-ahead files without and with adapter and head,
+# bench/paper.py, e.g. --quick, --limit 8 or --only lengths-full. EMBEDDINGS and FULL name look-ahead files without and with adapter and head,
 # OUT the folder of the results, PLOTS that of the pictures.
 source "$(dirname "$0")/settings.sh"
 scripts/build.sh pass-bench pass-train fixed_token_file
