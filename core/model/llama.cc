@@ -130,8 +130,9 @@ AttentionPlan Llama::PlanFor(std::span<const Row> rows) const {
     const KvCache::Entry* entry = cache_.Find(row.sequence);
     attention_rows.push_back({row.position, row.parent, entry->committed, entry->pages.data()});
   }
-  // Few rows: small tasks, so that both threads have some. Many: large ones, which widen each page less often.
-  const int rows_per_task = rows.size() <= 16 ? 4 : kMaxTaskRows;
+  // Few rows: an even number of small tasks, so that threads have equal shares. Many: large ones, which read each page less often.
+  const auto num_rows = static_cast<int>(rows.size()), num_tasks = 2 * ((num_rows + 7) / 8);
+  const int rows_per_task = num_rows <= 16 ? (num_rows + num_tasks - 1) / num_tasks : kMaxTaskRows;
   return PlanAttention(attention_rows, rows_per_task);
 }
 

@@ -89,7 +89,11 @@ void AddLowRank(const LowRankData<T>& data, int64_t begin, int64_t end, float* s
       const int64_t outputs = Smaller(kPairBlock, data.b.out - block * kPairBlock);
       for (int64_t r = 0; r < rows; ++r) {
         T* y = data.y + data.rows[first + r] * data.b.out + block * kPairBlock;
-        for (int64_t o = 0; o < outputs; ++o) Narrow(Widen(y[o]) + sums[r][o], &y[o]);
+        if (outputs == kPairBlock) {
+          StoreNarrow(LoadWide(y) + sums[r], y);
+        } else {
+          for (int64_t o = 0; o < outputs; ++o) Narrow(Widen(y[o]) + sums[r][o], &y[o]);
+        }
       }
     }
   }
@@ -133,7 +137,11 @@ void Silu(const float* x, T* out, int64_t count) {
     }
     const Lanes bounded = v < -87.0f ? Broadcast(-87.0f) : v;
     const Lanes result = v / (1.0f + Exp(-bounded));
-    for (int64_t l = 0; l < part; ++l) Narrow(result[l], &out[i + l]);
+    if (part == kLanes) {
+      StoreNarrow(result, out + i);
+    } else {
+      for (int64_t l = 0; l < part; ++l) Narrow(result[l], &out[i + l]);
+    }
   }
 }
 

@@ -35,8 +35,9 @@ void AttentionOnCpu(const kernels::AttentionData<T>& data) {
     thread_local std::vector<float> scratch;
     scratch.resize(kernels::AttentionScratchFloats(data.group, data.head_dim));
     for (int64_t i = begin; i < end; ++i) {
-      kernels::ForThisCpu<T>().attention(data, tasks[i / data.num_kv_heads],
-                                         static_cast<int>(i % data.num_kv_heads), scratch.data());
+      const auto num_tasks = static_cast<int64_t>(tasks.size());  // a thread's share holds tasks of all sizes
+      kernels::ForThisCpu<T>().attention(data, tasks[i % num_tasks], static_cast<int>(i / num_tasks),
+                                         scratch.data());
     }
   });
 }
