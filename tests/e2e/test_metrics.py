@@ -118,8 +118,8 @@ def test_a_stream_alone_accounts_for_every_forward(server, client, prompts):
             assert speculation.validation_steps == forwards
         elif method == "tree":
             assert speculation.validation_steps == forwards < tokens
-        else:  # four drafts each, far from the context's end
-            assert 8 * speculation.validation_steps == speculation.drafted
+        else:  # up to eight drafts each, far from the context's end
+            assert speculation.validation_steps <= speculation.drafted <= 8 * speculation.validation_steps
 
 
 def test_histogram_buckets_are_cumulative_and_end_with_the_count(server):
