@@ -1,17 +1,12 @@
 #include "bench/figures.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <iterator>
 #include <map>
-#include <set>
 
 namespace pass::bench {
 namespace {
-
-constexpr size_t kGram = 4;
-constexpr double kDistinctShare = 0.6;
 
 void AddTo(std::vector<int64_t>& sum, const std::vector<int64_t>& part) {
   if (sum.size() < part.size()) sum.resize(part.size());
@@ -91,14 +86,6 @@ std::vector<Pair> WithoutLoops(std::span<const Pair> pairs) {
   std::copy_if(pairs.begin(), pairs.end(), std::back_inserter(kept),
                [](const Pair& pair) { return pair.looping == 0; });
   return kept;
-}
-
-bool IsLooping(std::span<const TokenId> ids) {
-  if (ids.size() < kGram) return false;
-  std::set<std::array<TokenId, kGram>> distinct;
-  const size_t count = ids.size() - kGram + 1;
-  for (size_t i = 0; i < count; ++i) distinct.insert({ids[i], ids[i + 1], ids[i + 2], ids[i + 3]});
-  return static_cast<double>(distinct.size()) < kDistinctShare * static_cast<double>(count);
 }
 
 double GeometricMean(std::span<const double> values) {

@@ -5,7 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "core/base/token_id.h"
 #include "core/engine/token_sink.h"
 
 namespace pass::bench {
@@ -58,9 +57,6 @@ Figures Summarize(std::span<const Pair> pairs);
 
 // The pairs in which no output loops: what is left to flatter nothing.
 std::vector<Pair> WithoutLoops(std::span<const Pair> pairs);
-
-// A continuation repeats itself: fewer than 60 % of its 4-grams are distinct.
-bool IsLooping(std::span<const TokenId> ids);
 
 // 0 for no values. All must be above 0.
 double GeometricMean(std::span<const double> values);

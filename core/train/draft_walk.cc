@@ -24,15 +24,6 @@ std::vector<float> Floats(const at::Tensor& tensor) {
 
 }  // namespace
 
-bool Loops(std::span<const TokenId> continuation) {
-  if (continuation.size() < 8) return false;
-  std::set<std::vector<TokenId>> distinct;
-  const size_t total = continuation.size() - 3;
-  for (size_t i = 0; i < total; ++i)
-    distinct.insert({continuation.begin() + i, continuation.begin() + i + 4});
-  return static_cast<double>(distinct.size()) < 0.6 * static_cast<double>(total);
-}
-
 DraftWalk::DraftWalk(const FrozenModel& model, const LookaheadParameters& parameters,
                      std::span<const int32_t> frequent_tokens, const OwnText& text, int lookahead)
     : model_(model), parameters_(parameters), text_(text), lookahead_(lookahead) {

@@ -24,8 +24,6 @@ struct OwnText {
   bool loops = false;        // under 60 % distinct 4-grams in the continuation
 };
 
-bool Loops(std::span<const TokenId> continuation);
-
 // Candidates for one token, likeliest first. Of sampled texts in the order of core/sampling/draft_rank.h.
 struct DraftList {
   std::vector<TokenId> ids;

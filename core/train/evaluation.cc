@@ -12,6 +12,7 @@
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint.h"
 #include "core/model/load.h"
+#include "core/text/looping.h"
 #include "core/text/prompt_file.h"
 #include "core/train/continuations.h"
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int kChainDepth = 8;
 constexpr int kSequencesAtATime = 16;
+constexpr size_t kLeastToJudge = 8;  // tokens: fewer say nothing of loops
 
 // What one text adds; sums over its anchors.
 struct TextQuality {
@@ -176,7 +178,7 @@ absl::StatusOr<std::vector<OwnText>> Draw(const Loaded& loaded, const EvalOption
                         Continue(*loaded.server, *loaded.text.tokenizer, loaded.text.end_of_sequence_ids,
                                  std::move(requests), kSequencesAtATime));
   for (size_t i = 0; i < texts.size(); ++i) {
-    texts[i].loops = Loops(continuations[i]);
+    texts[i].loops = continuations[i].size() >= kLeastToJudge && IsLooping(continuations[i]);
     texts[i].tokens.insert(texts[i].tokens.end(), continuations[i].begin(), continuations[i].end());
   }
   return texts;

@@ -72,19 +72,6 @@ TEST(Figures, AreZeroWithoutPairs) {
   EXPECT_EQ(figures.acceptance_rate, 0);
 }
 
-TEST(IsLooping, SeesAPeriodAndNotALongText) {
-  std::vector<TokenId> text, period, half;
-  for (int i = 0; i < 128; ++i) {
-    text.push_back(i * i % 1009);
-    period.push_back(i % 12);
-    half.push_back(i < 64 ? i : i % 4);
-  }
-  EXPECT_FALSE(IsLooping(text));
-  EXPECT_TRUE(IsLooping(period));
-  EXPECT_TRUE(IsLooping(half)) << "65 of 125 4-grams are distinct";
-  EXPECT_FALSE(IsLooping(std::vector<TokenId>{1, 1, 1})) << "too short to say";
-}
-
 TEST(GeometricMean, IsTheRootOfTheProduct) {
   EXPECT_DOUBLE_EQ(GeometricMean(std::vector<double>{1, 4}), 2.0);
   EXPECT_EQ(GeometricMean({}), 0);
