@@ -95,20 +95,39 @@ absl::StatusOr<std::vector<Variant>> ParseVariants(const std::vector<std::string
   return variants;
 }
 
+// What compare and verify run on.
+struct Inputs {
+  TextModel text;
+  std::vector<PromptSet> sets;
+  std::vector<Sampling> samplings;
+  LoadedModel loaded;
+  std::vector<Variant> variants;
+};
+
+// What costs least to read comes first, so that a wrong flag shows before the model is loaded.
+absl::StatusOr<Inputs> ReadInputs(const Flags& flags, const std::vector<std::string>& samplings,
+                                  const std::vector<std::string>& methods) {
+  Inputs inputs;
+  PASS_ASSIGN_OR_RETURN(inputs.text, LoadTextModel(flags.load.model_path));
+  PASS_ASSIGN_OR_RETURN(inputs.sets, LoadPrompts(flags, inputs.text));
+  PASS_ASSIGN_OR_RETURN(inputs.samplings, ParseSamplings(samplings));
+  PASS_ASSIGN_OR_RETURN(inputs.loaded, Load(flags));
+  PASS_ASSIGN_OR_RETURN(inputs.variants, ParseVariants(methods, inputs.loaded.model->info()));
+  return inputs;
+}
+
 absl::Status RunCompare(const Flags& flags) {
-  PASS_ASSIGN_OR_RETURN(const TextModel text, LoadTextModel(flags.load.model_path));
-  PASS_ASSIGN_OR_RETURN(const std::vector<PromptSet> sets, LoadPrompts(flags, text));
+  PASS_ASSIGN_OR_RETURN(const Inputs inputs, ReadInputs(flags, flags.samplings, flags.methods));
   CompareOptions options = flags.compare;
-  PASS_ASSIGN_OR_RETURN(options.samplings, ParseSamplings(flags.samplings));
-  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, Load(flags));
-  PASS_ASSIGN_OR_RETURN(options.variants, ParseVariants(flags.methods, loaded.model->info()));
-  const Subject subject = SubjectOf(flags, *loaded.model);
+  options.samplings = inputs.samplings;
+  options.variants = inputs.variants;
+  const Subject subject = SubjectOf(flags, *inputs.loaded.model);
   const SystemClock clock;
   const auto progress = [](std::string_view line) {
     std::fprintf(stderr, "pass-bench: %s\n", std::string(line).c_str());
   };
   PASS_ASSIGN_OR_RETURN(const Comparison comparison,
-                        Compare(*loaded.model, text, sets, options, clock, progress));
+                        Compare(*inputs.loaded.model, inputs.text, inputs.sets, options, clock, progress));
   std::fputs(MarkdownOf(subject, options, comparison).c_str(), stdout);
   return flags.json.empty() ? absl::OkStatus() : WriteJson(flags.json, JsonOf(subject, options, comparison));
 }
@@ -123,16 +142,15 @@ void Print(const VerifyResult& result) {
 }
 
 absl::Status RunVerify(const Flags& flags) {
-  PASS_ASSIGN_OR_RETURN(const TextModel text, LoadTextModel(flags.load.model_path));
-  PASS_ASSIGN_OR_RETURN(const std::vector<PromptSet> sets, LoadPrompts(flags, text));
+  PASS_ASSIGN_OR_RETURN(const Inputs inputs,
+                        ReadInputs(flags, flags.verified_samplings, flags.verified_methods));
   VerifyOptions options = flags.verify;
-  PASS_ASSIGN_OR_RETURN(options.samplings, ParseSamplings(flags.verified_samplings));
-  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, Load(flags));
-  PASS_ASSIGN_OR_RETURN(options.variants, ParseVariants(flags.verified_methods, loaded.model->info()));
+  options.samplings = inputs.samplings;
+  options.variants = inputs.variants;
   const SystemClock clock;
-  PASS_ASSIGN_OR_RETURN(
-      const std::vector<VerifyResult> results,
-      Verify(*loaded.model, text, PromptsToVerify(sets, flags.count), options, clock, Print));
+  PASS_ASSIGN_OR_RETURN(const std::vector<VerifyResult> results,
+                        Verify(*inputs.loaded.model, inputs.text, PromptsToVerify(inputs.sets, flags.count),
+                               options, clock, Print));
   int compared = 0, different = 0;
   for (const VerifyResult& result : results) {
     compared += result.compared + result.cut_off;

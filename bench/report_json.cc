@@ -37,6 +37,16 @@ Json JsonOf(const Figures& figures) {
           {"looping_share", Rounded(figures.looping_share)}};
 }
 
+// What a row of either table is about.
+void AddLabels(const std::string& sampling, int batch, const Variant& variant, Json& json) {
+  json["sampling"] = sampling;
+  json["batch"] = batch;
+  json["method"] = std::string(MethodName(variant.method));
+  json["lookahead"] = variant.lookahead;
+  json["max_rows"] = variant.max_rows;
+  json["text_sources"] = variant.text_sources;
+}
+
 Json JsonOf(const Subject& subject) {
   return {{"model", subject.model.name},
           {"fingerprint", subject.model.fingerprint},
@@ -61,26 +71,17 @@ Json JsonOf(const Subject& subject, const CompareOptions& options, const Compari
       {"subject", JsonOf(subject)}, {"tokens", options.tokens}, {"repetitions", options.repetitions}};
   json["cells"] = Json::array();
   for (const Cell& cell : comparison.cells) {
-    json["cells"].push_back({{"set", cell.set},
-                             {"sampling", cell.sampling},
-                             {"batch", cell.batch},
-                             {"method", std::string(MethodName(cell.variant.method))},
-                             {"lookahead", cell.variant.lookahead},
-                             {"max_rows", cell.variant.max_rows},
-                             {"text_sources", cell.variant.text_sources},
-                             {"all", JsonOf(cell.all)},
-                             {"without_loops", JsonOf(cell.without_loops)}});
+    Json& row = json["cells"].emplace_back(Json{{"set", cell.set}});
+    AddLabels(cell.sampling, cell.batch, cell.variant, row);
+    row["all"] = JsonOf(cell.all);
+    row["without_loops"] = JsonOf(cell.without_loops);
   }
   json["means"] = Json::array();
   for (const Mean& mean : comparison.means) {
-    json["means"].push_back({{"sampling", mean.sampling},
-                             {"batch", mean.batch},
-                             {"method", std::string(MethodName(mean.variant.method))},
-                             {"lookahead", mean.variant.lookahead},
-                             {"max_rows", mean.variant.max_rows},
-                             {"text_sources", mean.variant.text_sources},
-                             {"speedup", Rounded(mean.speedup)},
-                             {"speedup_without_loops", Rounded(mean.speedup_without_loops)}});
+    Json& row = json["means"].emplace_back(Json::object());
+    AddLabels(mean.sampling, mean.batch, mean.variant, row);
+    row["speedup"] = Rounded(mean.speedup);
+    row["speedup_without_loops"] = Rounded(mean.speedup_without_loops);
   }
   return json;
 }
