@@ -24,11 +24,11 @@ void PackLinear(const Bf16* weight, int64_t out, int64_t in, Bf16* packed) {
 #if defined(__AVX512BF16__)
 namespace {
 
-constexpr int kTileRows = 12;  // 12 rows x 2 registers of 16 outputs: 24 of the 32 registers hold sums
-constexpr int kRegisters = 2;
-constexpr int64_t kLine = 64;      // bytes
-constexpr int64_t kPairLines = 2;  // of weights
-constexpr int64_t kAhead = 4096;   // bytes ahead in the stream of weights, where one tile reads it alone
+constexpr int kRegisters = kLinearBlock / 16;  // of sums, for each row
+constexpr int kTileRows = 24 / kRegisters;     // 24 of the 32 registers hold sums
+constexpr int64_t kLine = 64;                  // bytes
+constexpr int64_t kPairLines = 2 * kLinearBlock * static_cast<int64_t>(sizeof(Bf16)) / kLine;  // of weights
+constexpr int64_t kAhead = 4096;  // bytes ahead in the stream of weights, where one tile reads it alone
 
 inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
   _mm256_mask_storeu_epi16(y, columns, (__m256i)_mm512_cvtneps_pbh(sums));

@@ -86,14 +86,10 @@ void AddLowRank(const LowRankData<T>& data, int64_t begin, int64_t end, float* s
     for (int64_t block = begin; block < end; ++block) {
       MultiplyBlock(rows, inner + first * padded_rank, padded_rank,
                     data.b.data + block * data.b.pairs() * 2 * kPairBlock, data.b.pairs(), sums);
-      const int64_t outputs = Smaller(kPairBlock, data.b.out - block * kPairBlock);
+      const int64_t outputs = data.b.out - block * kPairBlock;
       for (int64_t r = 0; r < rows; ++r) {
         T* y = data.y + data.rows[first + r] * data.b.out + block * kPairBlock;
-        if (outputs == kPairBlock) {
-          StoreNarrow(LoadWide(y) + sums[r], y);
-        } else {
-          for (int64_t o = 0; o < outputs; ++o) Narrow(Widen(y[o]) + sums[r][o], &y[o]);
-        }
+        StoreNarrow(LoadWide(y, outputs) + sums[r], y, outputs);
       }
     }
   }
@@ -126,22 +122,9 @@ void GatherDots(const T* table, int64_t width, const int32_t* ids, int64_t count
 }
 
 template <typename T>
-void Silu(const float* x, T* out, int64_t count) {
+void SiluAll(const float* x, T* out, int64_t count) {
   for (int64_t i = 0; i < count; i += kLanes) {
-    const int64_t part = Smaller(kLanes, count - i);
-    Lanes v = {};
-    if (part == kLanes) {
-      v = Load(x + i);
-    } else {
-      for (int64_t l = 0; l < part; ++l) v[l] = x[i + l];
-    }
-    const Lanes bounded = v < -87.0f ? Broadcast(-87.0f) : v;
-    const Lanes result = v / (1.0f + Exp(-bounded));
-    if (part == kLanes) {
-      StoreNarrow(result, out + i);
-    } else {
-      for (int64_t l = 0; l < part; ++l) Narrow(result[l], &out[i + l]);
-    }
+    StoreNarrow(Silu(LoadWide(x + i, count - i)), out + i, count - i);
   }
 }
 
@@ -169,7 +152,7 @@ void LogSoftmax(float* x, int64_t count) {
 
 template <typename T>
 constexpr DraftTable<T> MakeTable() {
-  return {AddLowRank<T>, GatherDots<T>, Silu<T>, AddDelta<T>, LogSoftmax};
+  return {AddLowRank<T>, GatherDots<T>, SiluAll<T>, AddDelta<T>, LogSoftmax};
 }
 
 }  // namespace

@@ -234,17 +234,10 @@ void SwiGlu(const T* gate_up, int64_t ffn_width, T* out, int64_t begin, int64_t 
     const T* gate = gate_up + row * 2 * ffn_width;
     const T* up = gate + ffn_width;
     T* y = out + row * ffn_width;
-    const auto gated = [](Lanes g, Lanes u) {
-      const Lanes bounded = g < -87.0f ? Broadcast(-87.0f) : g;
-      return g / (1.0f + Exp(-bounded)) * u;
-    };
-    int64_t i = 0;
-    for (; i + kLanes <= ffn_width; i += kLanes)
-      StoreNarrow(gated(LoadWide(gate + i), LoadWide(up + i)), y + i);
-    Lanes g = {}, u = {};
-    for (int l = 0; i + l < ffn_width; ++l) g[l] = Widen(gate[i + l]), u[l] = Widen(up[i + l]);
-    const Lanes rest = gated(g, u);
-    for (int l = 0; i + l < ffn_width; ++l) Narrow(rest[l], &y[i + l]);
+    for (int64_t i = 0; i < ffn_width; i += kLanes) {
+      const int64_t left = ffn_width - i;
+      StoreNarrow(Silu(LoadWide(gate + i, left)) * LoadWide(up + i, left), y + i, left);
+    }
   }
 }
 

@@ -100,6 +100,26 @@ inline void StoreNarrow(Lanes lanes, Bf16* x) {
 
 inline int64_t Smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
+// The same for the first `count` of them, at most kLanes; the lanes behind are 0.
+template <typename T>
+inline Lanes LoadWide(const T* x, int64_t count) {
+  if (count >= kLanes) return LoadWide(x);
+  Lanes lanes = {};
+  for (int64_t l = 0; l < count; ++l) lanes[l] = Widen(x[l]);
+  return lanes;
+}
+template <typename T>
+inline void StoreNarrow(Lanes lanes, T* x, int64_t count) {
+  if (count >= kLanes) return StoreNarrow(lanes, x);
+  for (int64_t l = 0; l < count; ++l) Narrow(lanes[l], &x[l]);
+}
+
+// x / (1 + e^-x).
+inline Lanes Silu(Lanes x) {
+  const Lanes bounded = x < -87.0f ? Broadcast(-87.0f) : x;
+  return x / (1.0f + Exp(-bounded));
+}
+
 inline Lanes Larger(Lanes a, Lanes b) { return a > b ? a : b; }
 
 inline float MaxLanes(Lanes x) {
