@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/train/divergence_kernel.h"
@@ -20,6 +21,12 @@ at::Tensor Wide(const at::Tensor& logits) {
   return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
 }
 
+double LossOf(double kl, double overlap, double overlap_share) {
+  const double of_kl = (1 - overlap_share) * kl;
+  if (overlap_share == 0) return of_kl;
+  return of_kl - overlap_share * std::log(std::max<double>(overlap, divergence_kernel::kLeastOverlap));
+}
+
 // The formulation by ATen: other types and devices, and the kernel's oracle.
 std::vector<RowDivergence> DivergeByAten(const at::Tensor& student, const at::Tensor& teacher,
                                          std::span<const RowSummary> summaries,
@@ -30,11 +37,15 @@ std::vector<RowDivergence> DivergeByAten(const at::Tensor& student, const at::Te
     const at::Tensor log_q = at::log_softmax(Wide(row), -1);
     const at::Tensor log_p = at::log_softmax(Wide(teacher[tasks[i].teacher_row]), -1);
     const at::Tensor q = log_q.exp(), p = log_p.exp();
-    rows.push_back({.kl = (p * (log_p - log_q)).sum().item().toDouble(),
-                    .overlap = at::minimum(p, q).sum().item().toDouble(),
+    const double kl = (p * (log_p - log_q)).sum().item().toDouble();
+    const double overlap = at::minimum(p, q).sum().item().toDouble();
+    rows.push_back({.kl = kl,
+                    .overlap = overlap,
+                    .loss = LossOf(kl, overlap, overlap_share),
                     .top1 = row.argmax().item().toInt() == summaries[tasks[i].teacher_row].argmax});
     const at::Tensor below = q * (q < p);
-    const at::Tensor of_overlap = (below - q * below.sum()) * (-1 / std::max(rows.back().overlap, 1e-6));
+    const at::Tensor of_overlap =
+        (below - q * below.sum()) * (-1 / std::max<double>(overlap, divergence_kernel::kLeastOverlap));
     row.copy_(((q - p) * (1 - overlap_share) + of_overlap * overlap_share) * tasks[i].weight);
   }
   return rows;
@@ -70,7 +81,8 @@ std::vector<RowDivergence> DivergeInPlace(const at::Tensor& student, const at::T
     const auto sums = divergence_kernel::Diverge(row, own.log_sum_exp, Row(teacher, tasks[i].teacher_row),
                                                  target.log_sum_exp, tasks[i].weight,
                                                  static_cast<float>(overlap_share), size);
-    rows.push_back({sums.kl, sums.overlap, own.argmax == target.argmax});
+    rows.push_back(
+        {sums.kl, sums.overlap, LossOf(sums.kl, sums.overlap, overlap_share), own.argmax == target.argmax});
   }
   return rows;
 }

@@ -26,6 +26,7 @@ std::vector<RowSummary> Summarise(const at::Tensor& logits);
 struct RowDivergence {
   double kl = 0;       // nats
   double overlap = 0;  // sum of min(p, q)
+  double loss = 0;     // as above, without the task's weight
   bool top1 = false;   // both have the same likeliest token
 };
 

@@ -86,7 +86,7 @@ PASS_FOR_EACH_CPU Sums Diverge(uint16_t* student, float student_log_sum_exp, con
   for (int l = 0; l < kLanes; ++l) sums.kl += kl[l], sums.overlap += overlap[l], own_below += below[l];
 
   const float of_kl = weight * (1 - overlap_share);
-  const float of_overlap = weight * overlap_share / std::max(sums.overlap, 1e-6F);
+  const float of_overlap = weight * overlap_share / std::max(sums.overlap, kLeastOverlap);
   for (int64_t i = 0; i < size; ++i) {
     const float q = Exp(Widen(student[i]) - student_log_sum_exp);
     const float p = Exp(Widen(teacher[i]) - teacher_log_sum_exp);

@@ -5,6 +5,8 @@
 
 namespace pass::divergence_kernel {
 
+inline constexpr float kLeastOverlap = 1e-6F;  // below it the loss counts as much
+
 struct Summary {
   float log_sum_exp;
   int32_t argmax;

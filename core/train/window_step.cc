@@ -7,6 +7,7 @@
 #include <cmath>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "core/train/divergence.h"
 
@@ -60,20 +61,28 @@ Predictions RunHead(const FrozenModel& model, std::span<const TokenId> window, s
   return predictions;
 }
 
-std::vector<int64_t> ScoredTokens(const at::Tensor& logits, std::span<const RowSummary> summaries,
-                                  const LossOptions& options, uint64_t seed) {
-  const std::vector<int64_t> likely = LikelyTokens(logits, summaries, options.least_likely);
-  std::set<int64_t> ids(likely.begin(), likely.end());
-  std::mt19937_64 random(seed);
-  for (int i = 0; i < options.random_tokens; ++i) ids.insert(static_cast<int64_t>(random() % logits.size(1)));
-  return {ids.begin(), ids.end()};
-}
-
 // Tokens that are scored: their rows of lm_head, and the teacher's logits of them.
 struct Vocabulary {
+  Vocabulary(at::Tensor rows, at::Tensor logits)
+      : weight(std::move(rows)), teacher(std::move(logits)), summaries(Summarise(teacher)) {}
+
   at::Tensor weight;   // [n, d]
   at::Tensor teacher;  // [T, n]
+  std::vector<RowSummary> summaries;
+
+  Vocabulary Tempered(double temperature) const {
+    return {weight * (1 / temperature), teacher * (1 / temperature)};
+  }
 };
+
+std::vector<int64_t> ScoredTokens(const Vocabulary& all, const LossOptions& options, uint64_t seed) {
+  const std::vector<int64_t> likely = LikelyTokens(all.teacher, all.summaries, options.least_likely);
+  std::set<int64_t> ids(likely.begin(), likely.end());
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < options.random_tokens; ++i)
+    ids.insert(static_cast<int64_t>(random() % all.teacher.size(1)));
+  return {ids.begin(), ids.end()};
+}
 
 struct Losses {
   std::vector<at::Tensor> outputs, gradients;  // of autograd
@@ -84,12 +93,8 @@ struct Losses {
     outputs.push_back(at::linear(states, tokens.weight));
     gradients.push_back(outputs.back().detach());
     std::vector<RowDivergence> divergences =
-        DivergeInPlace(gradients.back(), tokens.teacher, Summarise(tokens.teacher), tasks, overlap_share);
-    for (size_t i = 0; i < tasks.size(); ++i) {
-      sum += tasks[i].weight * ((1 - overlap_share) * divergences[i].kl);
-      if (overlap_share > 0)
-        sum -= tasks[i].weight * overlap_share * std::log(std::max(divergences[i].overlap, 1e-6));
-    }
+        DivergeInPlace(gradients.back(), tokens.teacher, tokens.summaries, tasks, overlap_share);
+    for (size_t i = 0; i < tasks.size(); ++i) sum += tasks[i].weight * divergences[i].loss;
     return divergences;
   }
 };
@@ -128,15 +133,14 @@ WindowResult ComputeWindow(const FrozenModel& model, std::span<const TokenId> wi
                            std::span<const GroupRow> rows, const LookaheadParameters& leaves,
                            const LossOptions& options, uint64_t seed) {
   const Teacher teacher = model.Teach(window);
-  const std::vector<RowSummary> summaries = Summarise(teacher.logits);
+  const Vocabulary all(model.tensors().lm_head, teacher.logits);
   double anchors = 0;
   for (const GroupRow& row : rows) anchors += row.k == 1 ? 1 : 0;
   WindowResult result;
 
-  const at::Tensor scored = Ids(ScoredTokens(teacher.logits, summaries, options, seed), teacher.logits);
+  const at::Tensor scored = Ids(ScoredTokens(all, options, seed), teacher.logits);
   const Vocabulary some{model.tensors().lm_head.index_select(0, scored),
                         teacher.logits.index_select(1, scored)};
-  const Vocabulary all{model.tensors().lm_head, teacher.logits};
   Losses losses;
 
   const at::Tensor hidden = model.LookaheadRows(teacher, rows, leaves);
@@ -152,10 +156,10 @@ WindowResult ComputeWindow(const FrozenModel& model, std::span<const TokenId> wi
 
   if (leaves.has_head()) {
     const Predictions predictions = RunHead(model, window, rows, hidden, leaves, options, 1.0 / anchors);
-    const double sharpness = options.overlap_share > 0 ? 1 / options.overlap_temperature : 1.0;
-    const Vocabulary tempered{some.weight * sharpness, some.teacher * sharpness};
     const std::vector<RowDivergence> of_head =
-        losses.Add(at::cat(predictions.states), tempered, predictions.tasks, options.overlap_share);
+        losses.Add(at::cat(predictions.states),
+                   options.overlap_share > 0 ? some.Tempered(options.overlap_temperature) : some,
+                   predictions.tasks, options.overlap_share);
     for (size_t i = 0; i < of_head.size(); ++i) {
       (predictions.recurrent[i] ? result.recurrent : result.head).Add(predictions.ahead[i], of_head[i]);
     }
