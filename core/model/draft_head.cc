@@ -83,11 +83,12 @@ DraftHead::DraftHead(const LookaheadHead& head, at::Tensor embedding, at::Tensor
       lm_head_(std::move(lm_head)),
       plain_w1_(ToTensor(head.w1, embedding_.options())),
       plain_w2_(ToTensor(head.w2, embedding_.options())),
-      frequent_(RowsOf(lm_head_, head.frequent_tokens)),
+      frequent_(RowsOf(lm_head_, head.frequent_tokens), kernels::Reads::kAgain),
       frequent_tokens_(head.frequent_tokens) {
   if (!embedding_.is_cpu()) return;
-  w1_ = Linear(std::exchange(plain_w1_, {}));
-  w2_ = Linear(std::exchange(plain_w2_, {}));
+  // Drafts of one round follow each other: the head is read anew for each.
+  w1_ = Linear(std::exchange(plain_w1_, {}), kernels::Reads::kAgain);
+  w2_ = Linear(std::exchange(plain_w2_, {}), kernels::Reads::kAgain);
 }
 
 at::Tensor DraftHead::Advance(const at::Tensor& states, std::span<const TokenId> previous) const {

@@ -47,23 +47,6 @@ at::Tensor Pack(const at::Tensor& weight) {
   return packed;
 }
 
-template <typename Out>
-at::Tensor MultiplyPacked(const at::Tensor& x, const at::Tensor& packed, int64_t out,
-                          const Adapted& adapted) {
-  at::Tensor y =
-      at::empty({x.size(0), out}, x.options().dtype(std::is_same_v<Out, float> ? at::kFloat : at::kBFloat16));
-  at::parallel_for(0, kernels::LinearBlocks(out), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
-    kernels::MultiplyBlocks(static_cast<const Bf16*>(x.data_ptr()), x.size(0),
-                            static_cast<const Bf16*>(packed.data_ptr()), out, x.size(1),
-                            static_cast<Out*>(y.data_ptr()), begin, end);
-    if (adapted.adapter != nullptr) {
-      adapted.adapter->AddOnThisThread(x, adapted.rows, y, begin * kernels::kLinearBlock,
-                                       std::min(end * kernels::kLinearBlock, out));
-    }
-  });
-  return y;
-}
-
 }  // namespace
 
 bool CpuHasBf16() {
@@ -82,7 +65,8 @@ Linear::Path Linear::BestPath(const at::Tensor& weight) {
   return CpuHasBf16() ? Path::kOneDnn : Path::kAten;
 }
 
-Linear::Linear(const at::Tensor& weight, Path path) : out_features_(weight.size(0)), path_(path) {
+Linear::Linear(const at::Tensor& weight, Path path, kernels::Reads reads)
+    : out_features_(weight.size(0)), path_(path), reads_(reads) {
   PASS_CHECK(weight.dim() == 2);
   switch (path_) {
     case Path::kAten:
@@ -98,15 +82,32 @@ Linear::Linear(const at::Tensor& weight, Path path) : out_features_(weight.size(
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x, const Adapted& adapted) const {
-  if (path_ == Path::kOwn) return MultiplyPacked<Bf16>(x, weight_, out_features_, adapted);
+  if (path_ == Path::kOwn) return MultiplyPacked<Bf16>(x, adapted);
   at::Tensor y = path_ == Path::kAten ? Aten(x, weight_) : OneDnn(x);
   if (adapted.adapter != nullptr) adapted.adapter->Add(x, adapted.rows, y);
   return y;
 }
 
 at::Tensor Linear::ToFloat(const at::Tensor& x) const {
-  if (path_ == Path::kOwn) return MultiplyPacked<float>(x, weight_, out_features_, {});
+  if (path_ == Path::kOwn) return MultiplyPacked<float>(x, {});
   return (*this)(x).to(at::kFloat);
+}
+
+template <typename Out>
+at::Tensor Linear::MultiplyPacked(const at::Tensor& x, const Adapted& adapted) const {
+  const auto type = std::is_same_v<Out, float> ? at::kFloat : at::kBFloat16;
+  at::Tensor y = at::empty({x.size(0), out_features_}, x.options().dtype(type));
+  const auto multiply = [&](int64_t begin, int64_t end) {
+    kernels::MultiplyBlocks(static_cast<const Bf16*>(x.data_ptr()), x.size(0),
+                            static_cast<const Bf16*>(weight_.data_ptr()), out_features_, x.size(1),
+                            static_cast<Out*>(y.data_ptr()), begin, end, reads_);
+    if (adapted.adapter != nullptr) {
+      adapted.adapter->AddOnThisThread(x, adapted.rows, y, begin * kernels::kLinearBlock,
+                                       std::min(end * kernels::kLinearBlock, out_features_));
+    }
+  };
+  at::parallel_for(0, kernels::LinearBlocks(out_features_), /*grain_size=*/1, multiply);
+  return y;
 }
 
 at::Tensor Linear::OneDnn(const at::Tensor& x) const {

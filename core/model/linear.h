@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/model/linear_adapter.h"
+#include "core/model/ops/bf16_linear.h"
 
 namespace pass {
 
@@ -17,8 +18,9 @@ class Linear {
 
   Linear() = default;
   // `weight`: [out, in], bf16 or fp32, on its device. `path`: one that the device and the CPU have.
-  explicit Linear(const at::Tensor& weight) : Linear(weight, BestPath(weight)) {}
-  Linear(const at::Tensor& weight, Path path);
+  explicit Linear(const at::Tensor& weight, kernels::Reads reads = kernels::Reads::kOnce)
+      : Linear(weight, BestPath(weight), reads) {}
+  Linear(const at::Tensor& weight, Path path, kernels::Reads reads = kernels::Reads::kOnce);
 
   static Path BestPath(const at::Tensor& weight);
 
@@ -33,11 +35,14 @@ class Linear {
   static at::Tensor Aten(const at::Tensor& x, const at::Tensor& weight);
 
  private:
+  template <typename Out>
+  at::Tensor MultiplyPacked(const at::Tensor& x, const Adapted& adapted) const;
   at::Tensor OneDnn(const at::Tensor& x) const;
 
   at::Tensor weight_;  // as its path wants it
   int64_t out_features_ = 0;
   Path path_ = Path::kAten;
+  kernels::Reads reads_ = kernels::Reads::kOnce;
 };
 
 // Whether oneDNN multiplies bf16 natively on this CPU (AVX-512).

@@ -6,9 +6,12 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/tensor.h>
 
+#include <type_traits>
 #include <vector>
 
 #include "core/base/check.h"
+#include "core/model/ops/bf16_linear.h"
+#include "core/model/ops/bf16_low_rank.h"
 #include "core/model/ops/draft_kernels.h"
 
 namespace pass {
@@ -43,8 +46,11 @@ void AddOnCpu(const PairMatrix& a, const PairMatrix& b, const at::Tensor& x, std
                                      .num_rows = static_cast<int64_t>(rows.size()),
                                      .x = static_cast<const T*>(x.data_ptr()),
                                      .y = static_cast<T*>(y.data_ptr())};
-  kernels::DraftsForThisCpu<T>().add_low_rank(data, begin / kPairBlock, (end + kPairBlock - 1) / kPairBlock,
-                                              scratch.data());
+  const int64_t first = begin / kPairBlock, last = (end + kPairBlock - 1) / kPairBlock;
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (kernels::CpuHasAvx512Bf16()) return kernels::AddLowRank(data, first, last, scratch.data());
+  }
+  kernels::DraftsForThisCpu<T>().add_low_rank(data, first, last, scratch.data());
 }
 
 }  // namespace

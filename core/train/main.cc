@@ -39,6 +39,8 @@ void AddTrainFlags(CLI::App& app, pass::TrainOptions& options) {
   app.add_option("--windows-per-step", options.windows_per_step, "windows whose gradients make a step");
   app.add_option("--window", options.groups.window, "tokens of a window");
   app.add_option("--anchors", options.groups.anchors, "groups of look-ahead rows in a window");
+  app.add_option("--later-rows-every", options.groups.later_rows_every,
+                 "windows in so many have groups of several rows; 0: 4 with a head, 1 without");
   app.add_option("--uses-per-sample", options.uses_per_sample, "times that each sample is trained on");
   app.add_option("--adapter-learning-rate", options.rates.adapter, "of the adapter");
   app.add_option("--head-learning-rate", options.rates.head_in,
@@ -127,7 +129,8 @@ int RunTrain(pass::TrainOptions options) {
   options.rates.head_out = 0.3 * options.rates.head_in;
   options.groups.lookahead = options.sizes.lookahead;
   // With a head the first row and the recurrent steps behind it decide most of what is accepted.
-  options.groups.later_rows_every = options.sizes.head_hidden > 0 ? 4 : 1;
+  if (options.groups.later_rows_every == 0)
+    options.groups.later_rows_every = options.sizes.head_hidden > 0 ? 4 : 1;
   options.samples.window = options.groups.window;
   options.samples.least_distinct = options.groups.window / 4;
   options.samples.seed = options.seed;
@@ -143,6 +146,7 @@ int RunTrain(pass::TrainOptions options) {
 int main(int argc, char** argv) {
   CLI::App app("Learns look-ahead tokens for a model, which stays as it is", "pass-train");
   pass::TrainOptions train;
+  train.groups.later_rows_every = 0;
   pass::EvalOptions eval;
   bool json = false;
   AddTrainFlags(app, train);

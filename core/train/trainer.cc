@@ -60,8 +60,8 @@ std::string DescribeSamples(const TrainOptions& options, const std::string& fing
 std::string DescribeRun(const TrainOptions& o, const std::string& fingerprint) {
   return absl::StrCat(fingerprint, " lookahead ", o.sizes.lookahead, " adapter-rank ", o.sizes.adapter_rank,
                       " head-hidden ", o.sizes.head_hidden, " window ", o.groups.window, " anchors ",
-                      o.groups.anchors, " windows-per-step ", o.windows_per_step, " overlap-share ",
-                      o.loss.overlap_share, " seed ", o.seed);
+                      o.groups.anchors, " windows-per-step ", o.windows_per_step, " later-rows-every ",
+                      o.groups.later_rows_every, " overlap-share ", o.loss.overlap_share, " seed ", o.seed);
 }
 
 absl::Status Prepare(Run& run) {
@@ -268,6 +268,7 @@ absl::Status TrainOptions::Validate() const {
     return OutOf("--head-hidden", "from 0 (none) to 65536");
   if (groups.window < 8 || groups.window > 4096) return OutOf("--window", "from 8 to 4096");
   if (groups.anchors < 1) return OutOf("--anchors", "at least 1");
+  if (groups.later_rows_every < 1) return OutOf("--later-rows-every", "at least 0");
   if (!(loss.overlap_share >= 0 && loss.overlap_share <= 1)) return OutOf("--overlap-share", "from 0 to 1");
   if (windows_per_step < 1) return OutOf("--windows-per-step", "at least 1");
   return absl::OkStatus();

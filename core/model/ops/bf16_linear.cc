@@ -36,7 +36,8 @@ inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
 inline void Store(__m512 sums, __mmask16 columns, float* y) { _mm512_mask_storeu_ps(y, columns, sums); }
 
 // Some rows of one block. Memory must never wait for the sums: with each pair of inputs the tile asks for some lines of what
-// will be read later, into the second-level cache.
+// will be read later. Weights that are read once pass the second-level cache by, so that it keeps the step's other data; a
+// block that is read again, by another tile or another product, goes there.
 template <typename Out>
 struct Tile {
   const Bf16* x;
@@ -44,6 +45,7 @@ struct Tile {
   int64_t out, in;
   Out* y;
   int64_t columns;              // outputs that exist
+  bool again = false;           // what is asked for is read again
   const char* ahead = nullptr;  // what is asked for
   int lines = 0;                // per pair; 0 to kPairLines
 };
@@ -56,7 +58,13 @@ void MultiplyTile(const Tile<Out>& tile) {
   }
   const char* ahead = tile.ahead;
   for (int64_t pair = 0; pair < tile.in / 2; ++pair) {
-    for (int line = 0; line < tile.lines; ++line, ahead += kLine) _mm_prefetch(ahead, _MM_HINT_T1);
+    for (int line = 0; line < tile.lines; ++line, ahead += kLine) {
+      if (tile.again) {
+        _mm_prefetch(ahead, _MM_HINT_T1);
+      } else {
+        _mm_prefetch(ahead, _MM_HINT_NTA);
+      }
+    }
     const Bf16* w = tile.packed + pair * 2 * kLinearBlock;
     __m512bh weights[kRegisters];
     for (int c = 0; c < kRegisters; ++c) weights[c] = (__m512bh)_mm512_loadu_si512(w + 32 * c);
@@ -89,6 +97,7 @@ template <typename Out>
 void MultiplyBlock(int64_t rows, bool first, Tile<Out> tile) {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows, pairs = tile.in / 2;
   const char* stream = reinterpret_cast<const char*>(tile.packed);
+  tile.again |= tiles > 1;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t tile_rows = rows / tiles + (t < rows % tiles ? 1 : 0);
     if (tiles == 1 || (first && t == 0)) {
@@ -111,7 +120,7 @@ template <typename Out>
 void MultiplyBlocks([[maybe_unused]] const Bf16* x, [[maybe_unused]] int64_t rows,
                     [[maybe_unused]] const Bf16* packed, [[maybe_unused]] int64_t out,
                     [[maybe_unused]] int64_t in, [[maybe_unused]] Out* y, [[maybe_unused]] int64_t begin,
-                    [[maybe_unused]] int64_t end) {
+                    [[maybe_unused]] int64_t end, [[maybe_unused]] Reads reads) {
 #if defined(__AVX512BF16__)
   for (int64_t block = begin; block < end; ++block) {
     const int64_t first = block * kLinearBlock;
@@ -121,12 +130,13 @@ void MultiplyBlocks([[maybe_unused]] const Bf16* x, [[maybe_unused]] int64_t row
                             .out = out,
                             .in = in,
                             .y = y + first,
-                            .columns = std::min(kLinearBlock, out - first)});
+                            .columns = std::min(kLinearBlock, out - first),
+                            .again = reads == Reads::kAgain});
   }
 #endif
 }
 
-template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, Bf16*, int64_t, int64_t);
-template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, float*, int64_t, int64_t);
+template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, Bf16*, int64_t, int64_t, Reads);
+template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, float*, int64_t, int64_t, Reads);
 
 }  // namespace pass::kernels

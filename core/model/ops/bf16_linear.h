@@ -14,6 +14,10 @@ namespace pass::kernels {
 
 inline constexpr int64_t kLinearBlock = 32;
 
+// A weight of the step's layers is read once a forward, and the cache is too small for all of them. One that is read several
+// times in a row may stay there.
+enum class Reads : uint8_t { kOnce, kAgain };
+
 bool CpuHasAvx512Bf16();
 
 inline int64_t LinearBlocks(int64_t out) { return (out + kLinearBlock - 1) / kLinearBlock; }
@@ -24,6 +28,6 @@ void PackLinear(const Bf16* weight, int64_t out, int64_t in, Bf16* packed);
 // Blocks [begin, end) of y [rows, out] from x [rows, in]; Out is Bf16 or float. Only where CpuHasAvx512Bf16().
 template <typename Out>
 void MultiplyBlocks(const Bf16* x, int64_t rows, const Bf16* packed, int64_t out, int64_t in, Out* y,
-                    int64_t begin, int64_t end);
+                    int64_t begin, int64_t end, Reads reads);
 
 }  // namespace pass::kernels

@@ -17,27 +17,33 @@ void AddRmsNorm(float* residual, const T* delta, const float* weight, float epsi
                 int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     float* h = residual + row * width;
-    if (delta != nullptr) {
-      const T* d = delta + row * width;
-      for (int64_t i = 0; i < width; ++i) h[i] += Widen(d[i]);
-    }
     Lanes squares = {};
-    int64_t i = 0;
-    for (; i + kLanes <= width; i += kLanes) squares += Load(h + i) * Load(h + i);
-    for (int l = 0; i + l < width; ++l) squares[l] += h[i + l] * h[i + l];
+    for (int64_t i = 0; i < width; i += kLanes) {
+      const int64_t left = width - i;
+      Lanes sum = LoadWide(h + i, left);
+      if (delta != nullptr) {
+        sum += LoadWide(delta + row * width + i, left);
+        StoreNarrow(sum, h + i, left);
+      }
+      squares += sum * sum;
+    }
     const float scale = 1.0f / std::sqrt(SumLanes(squares) / static_cast<float>(width) + epsilon);
-    T* y = out + row * width;
-    for (int64_t j = 0; j < width; ++j) Narrow(h[j] * scale * weight[j], &y[j]);
+    for (int64_t i = 0; i < width; i += kLanes) {
+      const int64_t left = width - i;
+      StoreNarrow(LoadWide(h + i, left) * scale * LoadWide(weight + i, left), out + row * width + i, left);
+    }
   }
 }
 
 // Rotates one head: pairs (x[i], x[i + half]).
 template <typename T, typename U>
 inline void Rotate(const T* x, const float* cos, const float* sin, int half, float scale, U* out) {
-  for (int i = 0; i < half; ++i) {
-    const float a = Widen(x[i]), b = Widen(x[i + half]);
-    Narrow((a * cos[i] - b * sin[i]) * scale, &out[i]);
-    Narrow((b * cos[i] + a * sin[i]) * scale, &out[i + half]);
+  for (int i = 0; i < half; i += kLanes) {
+    const int left = half - i;
+    const Lanes a = LoadWide(x + i, left), b = LoadWide(x + half + i, left);
+    const Lanes c = LoadWide(cos + i, left), s = LoadWide(sin + i, left);
+    StoreNarrow((a * c - b * s) * scale, out + i, left);
+    StoreNarrow((b * c + a * s) * scale, out + half + i, left);
   }
 }
 

@@ -15,18 +15,19 @@ PASS_DECLARE_TABLES(generic)
 #if defined(__x86_64__)
 PASS_DECLARE_TABLES(avx2)
 PASS_DECLARE_TABLES(avx512)
+PASS_DECLARE_TABLES(avx512bf16)
 #endif
 #undef PASS_DECLARE_TABLES
 
 namespace {
 
-enum class Isa { kGeneric, kAvx2, kAvx512 };
+enum class Isa { kGeneric, kAvx2, kAvx512, kAvx512Bf16 };
 
 Isa ChooseIsa() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
-    return Isa::kAvx512;
+    return __builtin_cpu_supports("avx512bf16") ? Isa::kAvx512Bf16 : Isa::kAvx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
 #endif
@@ -40,18 +41,19 @@ const Isa kIsa = ChooseIsa();
 // Here and not in bf16_linear.cc, none of which may run before the answer is known.
 bool CpuHasAvx512Bf16() {
 #if defined(__x86_64__)
-  return kIsa == Isa::kAvx512 && __builtin_cpu_supports("avx512bf16");
+  return kIsa == Isa::kAvx512Bf16;
 #else
   return false;
 #endif
 }
 
 #if defined(__x86_64__)
-#define PASS_CHOOSE(table)                          \
-  do {                                              \
-    if (kIsa == Isa::kAvx512) return avx512::table; \
-    if (kIsa == Isa::kAvx2) return avx2::table;     \
-    return generic::table;                          \
+#define PASS_CHOOSE(table)                                  \
+  do {                                                      \
+    if (kIsa == Isa::kAvx512Bf16) return avx512bf16::table; \
+    if (kIsa == Isa::kAvx512) return avx512::table;         \
+    if (kIsa == Isa::kAvx2) return avx2::table;             \
+    return generic::table;                                  \
   } while (false)
 #else
 #define PASS_CHOOSE(table) return generic::table
@@ -81,6 +83,8 @@ const DraftTable<float>& DraftsForThisCpu<float>() {
 
 const char* InstructionSet() {
   switch (kIsa) {
+    case Isa::kAvx512Bf16:
+      return "avx512bf16";
     case Isa::kAvx512:
       return "avx512";
     case Isa::kAvx2:

@@ -10,7 +10,9 @@ namespace {
 
 using kernels::Bf16;
 
-constexpr int64_t kRowsPerThread = 8;  // fewer are not worth waking a second thread
+// Fewer are not worth waking a second thread.
+constexpr int64_t kRowsPerThread = 8;
+constexpr int64_t kWideRowsPerThread = 2;  // of the gate, whose rows are wide and full of exponentials
 
 template <typename T>
 T* Data(const at::Tensor& tensor) {
@@ -92,7 +94,7 @@ void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tens
 void SwiGlu(const at::Tensor& gate_up, at::Tensor& out) {
   if (!gate_up.is_cpu()) return aten::SwiGlu(gate_up, out);
   ForComputeType(out, [&]<typename T>(T*) {
-    at::parallel_for(0, gate_up.size(0), kRowsPerThread, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, gate_up.size(0), kWideRowsPerThread, [&](int64_t begin, int64_t end) {
       kernels::ForThisCpu<T>().swiglu(Data<T>(gate_up), out.size(1), Data<T>(out), begin, end);
     });
   });
