@@ -6,7 +6,7 @@
 // it behind draft k-1 (the first one behind x_{n+1}), after temperature and filters, and 0 for every other
 // token: the drafts are drawn through Ask and Answer, one in turn. The chain ends early where the next draft
 // would hardly ever be reached: a proposal and a row of the validation cost about a twentieth of what a kept
-// draft saves. The end depends on drafts already drawn alone, so that it does not touch their distribution.
+// draft saves, and half of the drafts that are reached are kept. The end depends on drafts already drawn alone, so that it does not touch their distribution.
 //
 // Owner: PassDecoder. Thread: the engine's.
 #pragma once
@@ -22,7 +22,7 @@ namespace pass {
 
 class DraftChain {
  public:
-  static constexpr double kLeastReach = 0.05;
+  static constexpr double kLeastReach = 0.1;
 
   // A new round whose newest token is x_n, at index n = `base`: nothing is left of the one before.
   void Begin(int32_t base);

@@ -127,7 +127,8 @@ def test_a_corpus_that_cannot_serve_is_named(samples, tmp_path, content, message
 def test_flags_that_are_missing_or_wrong_are_named(tmp_path):
     for arguments, name in [(["--out", "x"], "--model"), (["--model", MODEL], "--out"),
                             ([*TINY, "--out", tmp_path / "x"], "--steps"),
-                            (["--model", MODEL, "--out", tmp_path / "x", "--steps", "1", "--lookahead", "0"], "--lookahead")]:
+                            (["--model", MODEL, "--out", tmp_path / "x", "--steps", "1", "--lookahead", "0"], "--lookahead"),
+                            ([*TINY, "--out", tmp_path / "x", "--steps", "1", "--later-rows-every", "-1"], "--later-rows-every")]:
         done = train(*arguments)
         assert done.returncode == 2, arguments
         assert name in done.stderr

@@ -54,7 +54,7 @@ struct Table {
 template <typename T>
 const Table<T>& ForThisCpu();
 
-// The instruction set that ForThisCpu chose: "avx512", "avx2" or "generic".
+// The instruction set that ForThisCpu chose: "avx512bf16", "avx512", "avx2" or "generic".
 const char* InstructionSet();
 
 inline int64_t AttentionScratchFloats(int group, int head_dim) {

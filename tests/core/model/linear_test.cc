@@ -53,6 +53,16 @@ TEST_P(LinearOfKind, GivesEachRowTheSameBitsForEveryNumberOfRows) {
   }
 }
 
+TEST_P(LinearOfKind, GivesTheSameBitsHoweverOftenItsWeightIsRead) {
+  at::manual_seed(5);
+  const at::Tensor weight = at::randn({960, 576}).to(GetParam().type);
+  const Linear once(weight, GetParam().path), again(weight, GetParam().path, kernels::Reads::kAgain);
+  for (const int64_t rows : {1, 5, 12, 13, 40}) {  // one tile of rows, and several
+    const at::Tensor x = at::randn({rows, 576}).to(GetParam().type);
+    EXPECT_TRUE(once(x).equal(again(x))) << rows << " rows";
+  }
+}
+
 TEST_P(LinearOfKind, AgreesWithATen) {
   at::manual_seed(4);
   const double tolerance = GetParam().type == at::kBFloat16 ? 1.0 / 64 : 1e-4;
