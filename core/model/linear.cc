@@ -8,7 +8,6 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
-#include <type_traits>
 
 #include "core/base/check.h"
 #include "core/model/ops/bf16_linear.h"
@@ -47,6 +46,14 @@ at::Tensor Pack(const at::Tensor& weight) {
   return packed;
 }
 
+// f(begin, end) for outputs in whole blocks, by all threads.
+template <typename F>
+void ForBlocks(int64_t out, F f) {
+  at::parallel_for(0, kernels::LinearBlocks(out), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+    f(begin * kernels::kLinearBlock, std::min(end * kernels::kLinearBlock, out));
+  });
+}
+
 }  // namespace
 
 bool CpuHasBf16() {
@@ -82,32 +89,36 @@ Linear::Linear(const at::Tensor& weight, Path path, kernels::Reads reads)
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x, const Adapted& adapted) const {
-  if (path_ == Path::kOwn) return MultiplyPacked<Bf16>(x, adapted);
+  if (path_ == Path::kOwn) {
+    at::Tensor y = at::empty({x.size(0), out_features_}, x.options());
+    ForBlocks(out_features_,
+              [&](int64_t begin, int64_t end) { MultiplyOnThisThread(x, adapted, y, begin, end); });
+    return y;
+  }
   at::Tensor y = path_ == Path::kAten ? Aten(x, weight_) : OneDnn(x);
   if (adapted.adapter != nullptr) adapted.adapter->Add(x, adapted.rows, y);
   return y;
 }
 
 at::Tensor Linear::ToFloat(const at::Tensor& x) const {
-  if (path_ == Path::kOwn) return MultiplyPacked<float>(x, {});
-  return (*this)(x).to(at::kFloat);
+  if (path_ != Path::kOwn) return (*this)(x).to(at::kFloat);
+  at::Tensor y = at::empty({x.size(0), out_features_}, x.options().dtype(at::kFloat));
+  ForBlocks(out_features_, [&](int64_t begin, int64_t end) { MultiplyRange<float>(x, y, begin, end); });
+  return y;
 }
 
 template <typename Out>
-at::Tensor Linear::MultiplyPacked(const at::Tensor& x, const Adapted& adapted) const {
-  const auto type = std::is_same_v<Out, float> ? at::kFloat : at::kBFloat16;
-  at::Tensor y = at::empty({x.size(0), out_features_}, x.options().dtype(type));
-  const auto multiply = [&](int64_t begin, int64_t end) {
-    kernels::MultiplyBlocks(static_cast<const Bf16*>(x.data_ptr()), x.size(0),
-                            static_cast<const Bf16*>(weight_.data_ptr()), out_features_, x.size(1),
-                            static_cast<Out*>(y.data_ptr()), begin, end, reads_);
-    if (adapted.adapter != nullptr) {
-      adapted.adapter->AddOnThisThread(x, adapted.rows, y, begin * kernels::kLinearBlock,
-                                       std::min(end * kernels::kLinearBlock, out_features_));
-    }
-  };
-  at::parallel_for(0, kernels::LinearBlocks(out_features_), /*grain_size=*/1, multiply);
-  return y;
+void Linear::MultiplyRange(const at::Tensor& x, const at::Tensor& y, int64_t begin, int64_t end) const {
+  kernels::MultiplyBlocks(static_cast<const Bf16*>(x.data_ptr()), x.size(0),
+                          static_cast<const Bf16*>(weight_.data_ptr()), out_features_, x.size(1),
+                          static_cast<Out*>(y.data_ptr()), begin / kernels::kLinearBlock,
+                          kernels::LinearBlocks(end), reads_);
+}
+
+void Linear::MultiplyOnThisThread(const at::Tensor& x, const Adapted& adapted, const at::Tensor& y,
+                                  int64_t begin, int64_t end) const {
+  MultiplyRange<Bf16>(x, y, begin, end);
+  if (adapted.adapter != nullptr) adapted.adapter->AddOnThisThread(x, adapted.rows, y, begin, end);
 }
 
 at::Tensor Linear::OneDnn(const at::Tensor& x) const {

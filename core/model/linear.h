@@ -29,6 +29,12 @@ class Linear {
   // The same in fp32, not rounded to the compute type where the path can do without.
   at::Tensor ToFloat(const at::Tensor& x) const;
 
+  // The same for outputs [begin, end) alone, into y [rows, out], by one thread: for callers that go on with them. Only of
+  // Path::kOwn in bf16; `begin` is a multiple of kernels::kLinearBlock, and `end` too or the last.
+  void MultiplyOnThisThread(const at::Tensor& x, const Adapted& adapted, const at::Tensor& y, int64_t begin,
+                            int64_t end) const;
+
+  Path path() const { return path_; }
   int64_t out_features() const { return out_features_; }
 
   // The formulation by ATen, on the plain weight: test oracle and path of other devices.
@@ -36,7 +42,7 @@ class Linear {
 
  private:
   template <typename Out>
-  at::Tensor MultiplyPacked(const at::Tensor& x, const Adapted& adapted) const;
+  void MultiplyRange(const at::Tensor& x, const at::Tensor& y, int64_t begin, int64_t end) const;
   at::Tensor OneDnn(const at::Tensor& x) const;
 
   at::Tensor weight_;  // as its path wants it

@@ -162,7 +162,7 @@ at::Tensor Llama::Hidden(std::span<const Row> rows) {
               cache_.page_keys(layer), cache_.page_values(layer), b.attended);
     delta = w.attention_out(b.attended, adapted(&AdaptedLayer::attention_out));
     AddRmsNorm(b.residual, delta, w.ffn_norm, config_.rms_epsilon, b.normed);
-    SwiGlu(w.gate_up(b.normed, adapted(&AdaptedLayer::gate_up)), b.activated);
+    w.gate_up(b.normed, adapted(&AdaptedLayer::gate_up), b.activated);
     delta = w.down(b.activated, adapted(&AdaptedLayer::down));
   }
   b.residual.add_(delta);

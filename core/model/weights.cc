@@ -102,7 +102,7 @@ absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::Scala
                               .qkv = Linear(layer.qkv),
                               .attention_out = Linear(layer.attention_out),
                               .ffn_norm = layer.ffn_norm,
-                              .gate_up = Linear(layer.gate_up),
+                              .gate_up = GatedLinear(layer.gate_up),
                               .down = Linear(layer.down)});
   };
   PASS_ASSIGN_OR_RETURN(LlamaTensors rest, Load({checkpoint, compute_type, device}, progress, pack));

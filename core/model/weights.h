@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/model/checkpoint.h"
+#include "core/model/gated_linear.h"
 #include "core/model/linear.h"
 #include "core/model/load.h"
 
@@ -35,7 +36,7 @@ struct LayerWeights {
   Linear qkv;                 // [(heads + 2 kv_heads) * head_dim, width]
   Linear attention_out;       // [width, heads * head_dim]
   at::Tensor ffn_norm;        // fp32 [width]
-  Linear gate_up;             // [2 ffn_width, width], gate first
+  GatedLinear gate_up;        // [2 ffn_width, width], gate first
   Linear down;                // [width, ffn_width]
 };
 

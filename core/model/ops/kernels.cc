@@ -235,13 +235,13 @@ void Attention(const AttentionData<T>& data, const AttentionTask& task, int kv_h
 }
 
 template <typename T>
-void SwiGlu(const T* gate_up, int64_t ffn_width, T* out, int64_t begin, int64_t end) {
-  for (int64_t row = begin; row < end; ++row) {
+void SwiGlu(const T* gate_up, int64_t rows, int64_t ffn_width, T* out, int64_t begin, int64_t end) {
+  for (int64_t row = 0; row < rows; ++row) {
     const T* gate = gate_up + row * 2 * ffn_width;
     const T* up = gate + ffn_width;
     T* y = out + row * ffn_width;
-    for (int64_t i = 0; i < ffn_width; i += kLanes) {
-      const int64_t left = ffn_width - i;
+    for (int64_t i = begin; i < end; i += kLanes) {
+      const int64_t left = end - i;
       StoreNarrow(Silu(LoadWide(gate + i, left)) * LoadWide(up + i, left), y + i, left);
     }
   }

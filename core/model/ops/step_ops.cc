@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "core/model/ops/aten_ops.h"
 #include "core/model/ops/kernels.h"
 
@@ -10,9 +12,8 @@ namespace {
 
 using kernels::Bf16;
 
-// Fewer are not worth waking a second thread.
-constexpr int64_t kRowsPerThread = 8;
-constexpr int64_t kWideRowsPerThread = 2;  // of the gate, whose rows are wide and full of exponentials
+constexpr int64_t kRowsPerThread = 8;      // fewer are not worth waking a second thread
+constexpr int64_t kGatesPerThread = 4096;  // nor are fewer of these
 
 template <typename T>
 T* Data(const at::Tensor& tensor) {
@@ -94,8 +95,9 @@ void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tens
 void SwiGlu(const at::Tensor& gate_up, at::Tensor& out) {
   if (!gate_up.is_cpu()) return aten::SwiGlu(gate_up, out);
   ForComputeType(out, [&]<typename T>(T*) {
-    at::parallel_for(0, gate_up.size(0), kWideRowsPerThread, [&](int64_t begin, int64_t end) {
-      kernels::ForThisCpu<T>().swiglu(Data<T>(gate_up), out.size(1), Data<T>(out), begin, end);
+    const int64_t rows = out.size(0), width = out.size(1);
+    at::parallel_for(0, width, std::max<int64_t>(1, kGatesPerThread / rows), [&](int64_t begin, int64_t end) {
+      kernels::ForThisCpu<T>().swiglu(Data<T>(gate_up), rows, width, Data<T>(out), begin, end);
     });
   });
 }
