@@ -136,7 +136,9 @@ void MultiplyBlocks([[maybe_unused]] const Bf16* x, [[maybe_unused]] int64_t row
 #endif
 }
 
-template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, Bf16*, int64_t, int64_t, Reads);
-template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, float*, int64_t, int64_t, Reads);
+template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, Bf16*, int64_t, int64_t,
+                             Reads);
+template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, float*, int64_t, int64_t,
+                             Reads);
 
 }  // namespace pass::kernels

@@ -77,11 +77,11 @@ void AddTile(const LowRankData<Bf16>& data, const int64_t* rows, int64_t begin, 
   __m512 sums[kRows];
   for (int64_t block = 0; block < data.a.blocks(); ++block) {
     MultiplyInner<kRows>(x, data.a.in, data.a.data + block * data.a.pairs() * kPairs, sums);
-    for (int r = 0; r < kRows; ++r)
-      _mm512_storeu_ps(inner + r * padded_rank + block * kPairBlock, sums[r]);
+    for (int r = 0; r < kRows; ++r) _mm512_storeu_ps(inner + r * padded_rank + block * kPairBlock, sums[r]);
   }
   for (int64_t block = begin; block < end; ++block) {
-    MultiplyOuter<kRows>(inner, padded_rank, data.b.pairs(), data.b.data + block * data.b.pairs() * kPairs, sums);
+    MultiplyOuter<kRows>(inner, padded_rank, data.b.pairs(), data.b.data + block * data.b.pairs() * kPairs,
+                         sums);
     const int64_t first = block * kPairBlock, left = std::min(kPairBlock, data.b.out - first);
     const auto columns = static_cast<__mmask16>((1u << left) - 1);
     for (int r = 0; r < kRows; ++r) {
