@@ -6,7 +6,8 @@
 // it behind draft k-1 (the first one behind x_{n+1}), after temperature and filters, and 0 for every other
 // token: the drafts are drawn through Ask and Answer, one in turn. The chain ends early where the next draft
 // would hardly ever be reached: a proposal and a row of the validation cost about a twentieth of what a kept
-// draft saves, and half of the drafts that are reached are kept. The end depends on drafts already drawn alone, so that it does not touch their distribution.
+// draft saves, and half of the drafts that are reached are kept. The end depends on drafts already drawn
+// alone, so that it does not touch their distribution.
 //
 // Owner: PassDecoder. Thread: the engine's.
 #pragma once
