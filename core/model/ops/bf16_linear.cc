@@ -28,7 +28,10 @@ constexpr int kRegisters = kLinearBlock / 16;  // of sums, for each row
 constexpr int kTileRows = 24 / kRegisters;     // 24 of the 32 registers hold sums
 constexpr int64_t kLine = 64;                  // bytes
 constexpr int64_t kPairLines = 2 * kLinearBlock * static_cast<int64_t>(sizeof(Bf16)) / kLine;  // of weights
-constexpr int64_t kAhead = 4096;  // bytes ahead in the stream of weights, where one tile reads it alone
+// Bytes ahead in the stream of weights, where one tile reads it alone. The processor runs ahead itself, less far with more rows;
+// from so many rows on, their inputs need the first-level cache, and weights go to the second (measured).
+constexpr int64_t kAhead = 4096, kFarAhead = 7168;
+constexpr int64_t kManyRows = 7;
 
 inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
   _mm256_mask_storeu_epi16(y, columns, (__m256i)_mm512_cvtneps_pbh(sums));
@@ -36,8 +39,7 @@ inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
 inline void Store(__m512 sums, __mmask16 columns, float* y) { _mm512_mask_storeu_ps(y, columns, sums); }
 
 // Some rows of one block. Memory must never wait for the sums: with each pair of inputs the tile asks for some lines of what
-// will be read later. Weights that are read once pass the second-level cache by, so that it keeps the step's other data; a
-// block that is read again, by another tile or another product, goes there.
+// will be read later. Weights that few rows read once pass the second-level cache by, so that it keeps the step's other data.
 template <typename Out>
 struct Tile {
   const Bf16* x;
@@ -45,7 +47,7 @@ struct Tile {
   int64_t out, in;
   Out* y;
   int64_t columns;              // outputs that exist
-  bool again = false;           // what is asked for is read again
+  bool keep = false;            // what is asked for goes to the second-level cache
   const char* ahead = nullptr;  // what is asked for
   int lines = 0;                // per pair; 0 to kPairLines
 };
@@ -59,7 +61,7 @@ void MultiplyTile(const Tile<Out>& tile) {
   const char* ahead = tile.ahead;
   for (int64_t pair = 0; pair < tile.in / 2; ++pair) {
     for (int line = 0; line < tile.lines; ++line, ahead += kLine) {
-      if (tile.again) {
+      if (tile.keep) {
         _mm_prefetch(ahead, _MM_HINT_T1);
       } else {
         _mm_prefetch(ahead, _MM_HINT_NTA);
@@ -97,11 +99,11 @@ template <typename Out>
 void MultiplyBlock(int64_t rows, bool first, Tile<Out> tile) {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows, pairs = tile.in / 2;
   const char* stream = reinterpret_cast<const char*>(tile.packed);
-  tile.again |= tiles > 1;
+  tile.keep |= rows >= kManyRows;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t tile_rows = rows / tiles + (t < rows % tiles ? 1 : 0);
     if (tiles == 1 || (first && t == 0)) {
-      tile.ahead = stream + kAhead;
+      tile.ahead = stream + (rows >= kManyRows ? kFarAhead : kAhead);
       tile.lines = kPairLines;
     } else {
       tile.ahead = stream + (kPairLines + t) * pairs * kLine;
@@ -131,7 +133,7 @@ void MultiplyBlocks([[maybe_unused]] const Bf16* x, [[maybe_unused]] int64_t row
                             .in = in,
                             .y = y + first,
                             .columns = std::min(kLinearBlock, out - first),
-                            .again = reads == Reads::kAgain});
+                            .keep = reads == Reads::kAgain});
   }
 #endif
 }
