@@ -33,9 +33,6 @@ struct DemoMethod {
   const char* label;
 };
 
-// Of Algorithm 1, whose rows all ride in every round: more cost more than they bring (docs/RESULTS.md).
-constexpr int32_t kMostLookahead = 4;
-
 // Plain first: the others are compared with it.
 constexpr std::array<DemoMethod, 3> kMethods{{{"plain", "plain"}, {"pass", "PaSS"}, {"tree", "PaSS, tree"}}};
 
@@ -45,16 +42,12 @@ struct Run {
   Completion timed;
 };
 
-v1::GenerateRequest DemoRequest(const DemoPrompt& prompt, const std::string& method,
-                                const v1::GetModelInfoResponse& model, int max_tokens) {
+v1::GenerateRequest DemoRequest(const DemoPrompt& prompt, const std::string& method, int max_tokens) {
   v1::GenerateRequest request;
   request.set_text(prompt.text);
   request.mutable_sampling()->set_temperature(0);
   request.mutable_stopping()->set_max_tokens(max_tokens);
   request.mutable_speculation()->set_method(method);
-  if (method == "pass") {
-    request.mutable_speculation()->set_lookahead(std::min<int32_t>(kMostLookahead, model.lookahead()));
-  }
   return request;
 }
 
@@ -93,12 +86,11 @@ void PrintTable(const std::vector<Run>& runs, Console& console) {
   console.out
       << "tokens/s: tokens after the first / decode seconds on the server's clock.\n"
          "mean accepted: accepted drafts of a validation step. speed-up: decode seconds, plain / PaSS.\n"
-      << "PaSS is Algorithm 1 with up to " << kMostLookahead << " look-ahead tokens.\n";
+         "PaSS is Algorithm 1, two forwards a round; PaSS, tree drafts and validates in one.\n";
 }
 
 CallStatus ShowOne(const PassClient& client, const DemoPrompt& prompt, const DemoMethod& method,
-                   const v1::GetModelInfoResponse& model, const DemoCommand& command, Console& console,
-                   Run* run) {
+                   const DemoCommand& command, Console& console, Run* run) {
   const bool drafts = &method != kMethods.data();
   OutputFlags output;
   output.show_runs = drafts;
@@ -108,9 +100,8 @@ CallStatus ShowOne(const PassClient& client, const DemoPrompt& prompt, const Dem
   run->label = absl::StrFormat("%s, %s", prompt.name, method.label);
   Heading(run->label + (drafts ? ": accepted drafts " + mark : ": one token a forward"), console);
   console.out << prompt.text << std::flush;
-  const CallStatus status =
-      StreamCompletion(client, DemoRequest(prompt, method.name, model, command.max_tokens),
-                       command.connection.call_options(), output, console, &run->shown);
+  const CallStatus status = StreamCompletion(client, DemoRequest(prompt, method.name, command.max_tokens),
+                                             command.connection.call_options(), output, console, &run->shown);
   if (!console.out_is_terminal) {
     console.out << '\n';
   }
@@ -137,7 +128,7 @@ int DemoCommand::Run(Console& console) const {
   std::vector<pass::Run> runs;
   for (const DemoPrompt& prompt : kPrompts) {
     for (const DemoMethod& method : kMethods) {
-      status = ShowOne(client, prompt, method, info, *this, console, &runs.emplace_back());
+      status = ShowOne(client, prompt, method, *this, console, &runs.emplace_back());
       if (!status.ok()) {
         return ReportError(status, console);
       }
@@ -146,7 +137,7 @@ int DemoCommand::Run(Console& console) const {
   for (size_t i = 0; i < runs.size(); ++i) {
     Completion& timed = runs[i].timed;
     const auto request =
-        DemoRequest(kPrompts[i / kMethods.size()], kMethods[i % kMethods.size()].name, info, max_tokens);
+        DemoRequest(kPrompts[i / kMethods.size()], kMethods[i % kMethods.size()].name, max_tokens);
     status =
         client.Generate(request, connection.call_options(), [&timed](const v1::GenerateResponse& message) {
           timed.Add(message);

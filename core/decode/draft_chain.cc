@@ -10,8 +10,9 @@
 
 namespace pass {
 
-void DraftChain::Begin(int32_t base) {
+void DraftChain::Begin(int32_t base, int length) {
   base_ = base;
+  length_ = length;
   tokens_.clear();
   q_.clear();
   rows_.clear();
@@ -33,14 +34,15 @@ void DraftChain::DrawFrom(DraftHandle row) {
 
 std::vector<ProposalRequest> DraftChain::Ask(const Frontier& frontier) const {
   const size_t drawn = tokens_.size();
-  if (drawn >= rows_.size() || reach_ < kLeastReach) return {};
+  if (rows_.empty() || size() >= length_ || reach_ < kLeastReach) return {};
   return {{.sequence = frontier.sequence,
-           .handle = rows_[drawn],
+           .handle = drawn < rows_.size() ? rows_[drawn] : next_,
            .previous = drawn == 0 ? frontier.newest : tokens_[drawn - 1]}};
 }
 
 void DraftChain::Answer(const Proposal& proposal, const SamplingOptions& sampling) {
-  end_of_handles_ = std::max(end_of_handles_, proposal.next + 1);
+  next_ = proposal.next;
+  end_of_handles_ = std::max(end_of_handles_, next_ + 1);
   absl::StatusOr<Distribution> q = Filter(proposal.ids, proposal.log_probabilities, sampling);
   if (q.ok()) {
     Draw(*std::move(q), sampling);

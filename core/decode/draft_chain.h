@@ -4,10 +4,10 @@
 //
 // Without a head q_k is what the row of [LA]_k gave. With a head it is the row's shortlist as the head scores
 // it behind draft k-1 (the first one behind x_{n+1}), after temperature and filters, and 0 for every other
-// token: the drafts are drawn through Ask and Answer, one in turn. The chain ends early where the next draft
-// would hardly ever be reached: a proposal and a row of the validation cost about a twentieth of what a kept
-// draft saves, and half of the drafts that are reached are kept. The end depends on drafts already drawn
-// alone, so that it does not touch their distribution.
+// token: the drafts are drawn through Ask and Answer, one in turn. Behind the last row its recurrent step
+// goes on. The chain ends early where the next draft would hardly be reached: a proposal and a row of the
+// validation cost about a tenth of what a kept draft saves, and half of the drafts that are reached are kept.
+// The end depends on drafts already drawn alone, so that it does not touch their distribution.
 //
 // Owner: PassDecoder. Thread: the engine's.
 #pragma once
@@ -23,14 +23,15 @@ namespace pass {
 
 class DraftChain {
  public:
-  static constexpr double kLeastReach = 0.1;
+  static constexpr double kLeastReach = 0.2;
 
-  // A new round whose newest token is x_n, at index n = `base`: nothing is left of the one before.
-  void Begin(int32_t base);
+  // A new round of at most `length` drafts whose newest token is x_n, at index n = `base`: nothing is left of
+  // the one before.
+  void Begin(int32_t base, int length);
 
   // The next draft is drawn from `q`.
   void Draw(Distribution q, const SamplingOptions& sampling);
-  // The next draft comes of this look-ahead row, through Ask and Answer.
+  // A draft comes of this look-ahead row, through Ask and Answer; [LA]_1 first.
   void DrawFrom(DraftHandle row);
 
   // The request that the next draft needs; none when all are drawn. `frontier`: of the validation, newest is
@@ -48,9 +49,11 @@ class DraftChain {
 
  private:
   int32_t base_ = 0;
+  int length_ = 0;
   std::vector<TokenId> tokens_;
   std::vector<Distribution> q_;
-  std::vector<DraftHandle> rows_;  // of [LA]_1 .. [LA]_L; empty without a head
+  std::vector<DraftHandle> rows_;  // of the look-ahead rows; empty without a head
+  DraftHandle next_ = 0;           // of the recurrent step behind the last draft
   double reach_ = 1;               // that all drafts so far are right, if the head is
   DraftHandle end_of_handles_ = 0;
 };

@@ -22,16 +22,21 @@ Absorbed PassDecoder::Absorb(const Frontier& frontier, std::span<const RowResult
   return phase_ == Phase::kDraft ? AbsorbDraft(frontier, results) : AbsorbValidation(frontier, results);
 }
 
+int PassDecoder::NumDrafts(const Frontier& frontier) const {
+  // The draft of [LA]_k stands at n + 1 + k, which must be inside the context.
+  return std::clamp(context_length_ - 2 - frontier.position, 0, lookahead_);
+}
+
 // Draft forward: x_n, [LA]_1 .. [LA]_L.
 std::vector<Row> PassDecoder::PlanDraft(const Frontier& frontier) const {
-  // The draft of [LA]_k stands at n + 1 + k, which must be inside the context.
-  const int num_drafts = std::clamp(context_length_ - 2 - frontier.position, 0, lookahead_);
+  const int num_drafts = NumDrafts(frontier);
+  const int num_rows = has_head_ ? std::min(num_drafts, kRowsWithHead) : num_drafts;
   std::vector<Row> rows = {{.sequence = frontier.sequence,
                             .token = frontier.newest,
                             .position = frontier.position,
                             .sampling = frontier.sampling,
                             .output = RowOutput::kToken}};
-  for (int k = 1; k <= num_drafts; ++k) {
+  for (int k = 1; k <= num_rows; ++k) {
     rows.push_back({.sequence = frontier.sequence,
                     .lookahead = k,
                     .position = frontier.position + k,
@@ -43,7 +48,7 @@ std::vector<Row> PassDecoder::PlanDraft(const Frontier& frontier) const {
 }
 
 Absorbed PassDecoder::AbsorbDraft(const Frontier& frontier, std::span<const RowResult> results) {
-  chain_.Begin(/*base=*/frontier.position);
+  chain_.Begin(/*base=*/frontier.position, NumDrafts(frontier));
   // Draft k ~ q_k, for k = 1 .. L. A head needs draft k-1 first: Ask and Answer draw them then.
   for (const RowResult& lookahead_row : results.subspan(1)) {
     if (has_head_) {

@@ -12,7 +12,8 @@
 //
 // Without a head this is the paper to the letter, and q_k lives on the whole vocabulary. With a head q_k
 // depends on draft k-1 and lives on a shortlist: the drafts are drawn between the two forwards
-// (core/decode/draft_chain.h), and nothing else changes.
+// (core/decode/draft_chain.h). The first kRowsWithHead drafts have rows; the head's recurrent step predicts the
+// others nearly as well as rows would, and costs much less than a row of the draft forward.
 //
 // Noise (core/sampling/noise.h): the first token, the residual and the bonus use kTarget, so that with L = 0
 // the output is that of plain decoding; drafts use kDraft and acceptance tests kAccept, both with base n.
@@ -30,6 +31,8 @@ namespace pass {
 
 class PassDecoder final : public Decoder {
  public:
+  static constexpr int kRowsWithHead = 2;
+
   // `lookahead`: L, at most the model's. Rounds near the context's end have fewer drafts, so that no row and
   // no draft stands past it.
   PassDecoder(int lookahead, const ModelInfo& model, const AcceptanceRule& rule = {});
@@ -43,6 +46,7 @@ class PassDecoder final : public Decoder {
  private:
   enum class Phase : uint8_t { kDraft, kValidate };
 
+  int NumDrafts(const Frontier& frontier) const;  // of a round that begins there, at most
   std::vector<Row> PlanDraft(const Frontier& frontier) const;
   Absorbed AbsorbDraft(const Frontier& frontier, std::span<const RowResult> results);
   std::vector<Row> PlanValidation(const Frontier& frontier) const;

@@ -7,6 +7,7 @@
 
 #include "core/decode/accept.h"
 #include "core/decode/draft_chain.h"
+#include "core/decode/pass.h"
 #include "core/sampling/draw.h"
 #include "core/sampling/filters.h"
 #include "core/sampling/noise.h"
@@ -31,7 +32,8 @@ std::vector<Row> BrokenPass::Plan(const Frontier& frontier) {
                             .position = frontier.position,
                             .sampling = frontier.sampling,
                             .output = drafting_ ? RowOutput::kToken : RowOutput::kDistribution}};
-  const int count = drafting_ ? lookahead_ : static_cast<int>(drafts_.size());
+  const int lookahead_rows = has_head_ ? std::min(lookahead_, PassDecoder::kRowsWithHead) : lookahead_;
+  const int count = drafting_ ? lookahead_rows : static_cast<int>(drafts_.size());
   for (int i = 0; i < count; ++i) {
     rows.push_back({.sequence = frontier.sequence,
                     .token = drafting_ ? 0 : drafts_[i],
@@ -83,11 +85,12 @@ Absorbed BrokenPass::AbsorbDraft(const Frontier& frontier, std::span<const RowRe
 // The drawn draft's own request, and one behind another token.
 std::vector<ProposalRequest> BrokenPass::Ask(const Frontier& frontier) {
   const size_t drawn = drafts_.size();
-  if (drawn >= handles_.size() || reach_ < DraftChain::kLeastReach) return {};
+  if (handles_.empty() || std::ssize(drafts_) >= lookahead_ || reach_ < DraftChain::kLeastReach) return {};
+  const DraftHandle handle = drawn < handles_.size() ? handles_[drawn] : next_;
   const TokenId previous = drawn == 0 ? frontier.newest : drafts_.back();
   const auto other = static_cast<TokenId>((previous + 1) % vocab_size_);
-  return {{.sequence = frontier.sequence, .handle = handles_[drawn], .previous = previous},
-          {.sequence = frontier.sequence, .handle = handles_[drawn], .previous = other}};
+  return {{.sequence = frontier.sequence, .handle = handle, .previous = previous},
+          {.sequence = frontier.sequence, .handle = handle, .previous = other}};
 }
 
 void BrokenPass::Answer(const Frontier& frontier, std::span<const Proposal> proposals) {
@@ -95,6 +98,7 @@ void BrokenPass::Answer(const Frontier& frontier, std::span<const Proposal> prop
   const auto filter = [](const Proposal& proposal, const SamplingOptions& options) {
     return Filter(proposal.ids, proposal.log_probabilities, options).value();
   };
+  next_ = proposals[0].next;
   Distribution q = filter(proposals[0], *frontier.sampling);
   const int32_t position = base_ + 2 + static_cast<int32_t>(drafts_.size());
   drafts_.push_back(Draw(q, noise, position, base_, Purpose::kDraft));

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "core/decode/pass.h"
@@ -197,12 +199,75 @@ TEST(PassDecoder, WithAHeadDrawsEachDraftBehindTheOneBefore) {
   EXPECT_TRUE(decoder.AtBoundary());
 }
 
+TEST(PassDecoder, WithAHeadDrawsDraftsBehindItsRowsByRecurrentSteps) {
+  PassDecoder decoder(/*lookahead=*/4, Info(kContextLength, /*has_head=*/true));
+  Frontier frontier{.sequence = 7, .newest = 9, .position = 5, .sampling = &kGreedy};
+  const std::vector<Row> rows = decoder.Plan(frontier);
+  EXPECT_THAT(PositionsOf(rows), ElementsAre(5, 6, 7));
+  decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(20), HandleResult(41), HandleResult(42)});
+
+  frontier.newest = 20;
+  frontier.position = 6;
+  const DraftHandle handles[] = {41, 42, 44, 45};  // the rows', and what the proposals before gave
+  for (int i = 0; i < 4; ++i) {
+    const std::vector<ProposalRequest> asked = decoder.Ask(frontier);
+    ASSERT_EQ(asked.size(), 1u);
+    EXPECT_EQ(asked[0].handle, handles[i]);
+    EXPECT_EQ(asked[0].previous, i == 0 ? 20 : 29 + i);
+    decoder.Answer(frontier, std::vector<Proposal>{Proposed({30 + i}, {0.0f}, /*next=*/43 + i)});
+  }
+  EXPECT_TRUE(decoder.Ask(frontier).empty());
+  EXPECT_THAT(PositionsOf(decoder.Plan(frontier)), ElementsAre(6, 7, 8, 9, 10));
+  const Absorbed absorbed = decoder.Absorb(
+      frontier, std::vector<RowResult>{Certain(30), Certain(31), Certain(32), Certain(33), Certain(34)});
+  EXPECT_THAT(absorbed.emitted, ElementsAre(30, 31, 32, 33, 34));
+  EXPECT_EQ(absorbed.release_before, 47);
+}
+
+TEST(PassDecoder, WithAHeadEndsTheChainWhereADraftWouldHardlyBeReached) {
+  PassDecoder decoder(/*lookahead=*/4, Info(kContextLength, /*has_head=*/true));
+  Frontier frontier{.sequence = 7, .newest = 9, .position = 5, .sampling = &kGreedy};
+  decoder.Plan(frontier);
+  decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(20), HandleResult(41), HandleResult(42)});
+  frontier.newest = 20;
+  frontier.position = 6;
+  const auto draw = [&](TokenId token, double probability) {
+    ASSERT_EQ(decoder.Ask(frontier).size(), 1u);
+    std::vector<TokenId> ids = {token};
+    std::vector<float> log_probabilities = {static_cast<float>(std::log(probability))};
+    for (TokenId other = 1; other <= 9; ++other) {
+      ids.push_back(other);
+      log_probabilities.push_back(static_cast<float>(std::log((1 - probability) / 9)));
+    }
+    decoder.Answer(
+        frontier, std::vector<Proposal>{Proposed(std::move(ids), std::move(log_probabilities), /*next=*/43)});
+  };
+  draw(30, 0.8);
+  draw(31, 0.8 * DraftChain::kLeastReach);  // the product is less than kLeastReach
+  EXPECT_TRUE(decoder.Ask(frontier).empty());
+  EXPECT_EQ(decoder.Plan(frontier).size(), 3u);  // what was drawn is validated
+}
+
+TEST(PassDecoder, WithAHeadLeavesOutDraftsThatWouldStandPastTheContext) {
+  PassDecoder decoder(/*lookahead=*/8, Info(/*context_length=*/10, /*has_head=*/true));
+  Frontier frontier{.sequence = 7, .newest = 9, .position = 5, .sampling = &kGreedy};
+  EXPECT_THAT(PositionsOf(decoder.Plan(frontier)), ElementsAre(5, 6, 7));
+  decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(20), HandleResult(41), HandleResult(42)});
+  frontier.newest = 20;
+  frontier.position = 6;
+  int asked = 0;
+  for (; !decoder.Ask(frontier).empty(); ++asked) {
+    decoder.Answer(frontier, std::vector<Proposal>{Proposed({30}, {0.0f}, /*next=*/43 + asked)});
+  }
+  EXPECT_EQ(asked, 3);
+  EXPECT_THAT(PositionsOf(decoder.Plan(frontier)), ElementsAre(6, 7, 8, 9));  // the context's last position
+}
+
 TEST(PassDecoder, GoesOnWithFewerDraftsWhereTheHeadsNumbersAreNone) {
   PassDecoder decoder(/*lookahead=*/3, Info(kContextLength, /*has_head=*/true));
   Frontier frontier{.sequence = 1, .newest = 9, .position = 5, .sampling = &kGreedy};
   decoder.Plan(frontier);
-  decoder.Absorb(frontier,
-                 std::vector<RowResult>{TokenResult(20), HandleResult(1), HandleResult(2), HandleResult(3)});
+  decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(20), HandleResult(1), HandleResult(2)});
   frontier.newest = 20;
   frontier.position = 6;
   decoder.Answer(frontier, std::vector<Proposal>{Proposed({30}, {0.0f}, /*next=*/4)});
@@ -237,7 +302,7 @@ TEST(PassDecoder, HoldsNoHandleBetweenRounds) {
       ASSERT_EQ(model.num_live_drafts(), 0);
     }
   }
-  EXPECT_EQ(held, 4);
+  EXPECT_EQ(held, PassDecoder::kRowsWithHead);
 }
 
 TEST(PassDecoder, IsGreedyLikePlainOnRandomModels) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/decode/pass.h"
 #include "tests/core/engine/engine_rig.h"
 
 namespace pass {
@@ -40,7 +41,7 @@ TEST(Drafts, AreReleasedAfterEachRound) {
     most = std::max(most, rig.model.num_live_drafts());
     rounds += rig.model.num_live_drafts() == 0 ? 1 : 0;
   }
-  EXPECT_EQ(most, 4);
+  EXPECT_EQ(most, PassDecoder::kRowsWithHead);
   EXPECT_EQ(rounds, 17);  // of six tokens, the last one cut
 }
 
@@ -48,7 +49,7 @@ TEST(Drafts, AreGoneWithARequestThatIsCancelledWithinARound) {
   HeadRig rig;
   rig.Submit(Request("abc", 100, Method::kPass));
   rig.engine.Step();
-  ASSERT_EQ(rig.model.num_live_drafts(), 4);
+  ASSERT_EQ(rig.model.num_live_drafts(), PassDecoder::kRowsWithHead);
   rig.engine.Cancel(rig.last_handle());
   rig.engine.Step();
   EXPECT_EQ(rig.model.num_live_drafts(), 0);
