@@ -32,13 +32,14 @@ at::Tensor ScaleHalves(const at::Tensor& w1, double state, double embedding) {
   return at::cat({halves[0] * state, halves[1] * embedding}, 1);
 }
 
-absl::Status Replace(const std::string& name, const at::Tensor& read, at::Tensor& tensor) {
-  if (read.sizes() != tensor.sizes()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--init: its ", name, " is [", read.size(0), ", ", read.size(1), "], wanted is [",
-                     tensor.size(0), ", ", tensor.size(1), "]; use its --adapter-rank and --head-hidden"));
+// What was read becomes the first rows and columns of `tensor`.
+absl::Status Replace(const std::string& name, const at::Tensor& read, const at::Tensor& tensor) {
+  if (read.size(0) > tensor.size(0) || read.size(1) > tensor.size(1)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--init: its ", name, " is [", read.size(0), ", ", read.size(1), "], wanted is [", tensor.size(0),
+        ", ", tensor.size(1), "]; use at least its --adapter-rank and --head-hidden, or 0"));
   }
-  tensor = read.to(tensor.options());
+  tensor.narrow(0, 0, read.size(0)).narrow(1, 0, read.size(1)).copy_(read);
   return absl::OkStatus();
 }
 

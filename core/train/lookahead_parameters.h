@@ -50,8 +50,9 @@ struct ParameterSizes {
 LookaheadParameters InitialParameters(const LlamaConfig& config, const ParameterSizes& sizes,
                                       const LlamaTensors& model, uint64_t seed);
 
-// Takes over from a file what it has and `parameters` wants too; further look-ahead tokens start as the file's last.
-// INVALID_ARGUMENT: a rank or hidden size unlike the file's.
+// Takes over into initial parameters what the file has and they want too. Further look-ahead tokens start as the file's
+// last; of a higher rank or a larger hidden size the rest stays as it is, so that the rows are at first those of the file.
+// INVALID_ARGUMENT: a rank or hidden size under the file's.
 absl::Status TakeOver(const LookaheadTokens& file, const LlamaConfig& config,
                       LookaheadParameters& parameters);
 

@@ -120,9 +120,27 @@ TEST(LearningTest, AFileHoldsWhatWasLearned) {
     const at::Tensor difference = (expected[i].second - actual[i].second).abs();
     EXPECT_LT(difference.max().item().toDouble(), 0.01) << expected[i].first;
   }
-  LookaheadParameters other = InitialParameters(
-      model.config(), {.lookahead = 3, .adapter_rank = 4, .head_hidden = 8}, model.tensors(), 9);
-  EXPECT_EQ(TakeOver(file, model.config(), other).code(), absl::StatusCode::kInvalidArgument);
+  for (const ParameterSizes& smaller : {ParameterSizes{3, 1, 8}, ParameterSizes{3, 2, 7}}) {
+    LookaheadParameters other = InitialParameters(model.config(), smaller, model.tensors(), 9);
+    EXPECT_EQ(TakeOver(file, model.config(), other).code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST(LearningTest, AGrownFileBeginsWithTheSameRows) {
+  const FrozenModel model = MakeFrozenModel(at::kFloat);
+  const LookaheadParameters learned =
+      testing::MakeParameters(model, {.lookahead = 3, .adapter_rank = 2, .head_hidden = 8}, at::kFloat);
+  const LookaheadTokens file = ToFile(learned, model.config(), FactsOf(model.config()), {1, 2});
+  const Teacher teacher = model.Teach(MakeWindow(20, 9));
+  const auto states_with = [&](const ParameterSizes& sizes, bool take_over = true) {
+    LookaheadParameters parameters = InitialParameters(model.config(), sizes, model.tensors(), 9);
+    if (take_over) EXPECT_TRUE(TakeOver(file, model.config(), parameters).ok());
+    const at::Tensor rows = model.LookaheadRows(teacher, GroupsBehindAll(12, 12, 3), parameters);
+    return model.HeadStep(rows, at::tensor({int64_t{1}, int64_t{2}, int64_t{3}}), parameters).detach();
+  };
+  const at::Tensor grown = states_with({3, 5, 11});
+  EXPECT_LT((grown - states_with({3, 2, 8})).abs().max().item().toDouble(), 1e-5);
+  EXPECT_GT((grown - states_with({3, 5, 11}, /*take_over=*/false)).abs().max().item().toDouble(), 1e-3);
 }
 
 }  // namespace
