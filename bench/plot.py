@@ -50,12 +50,15 @@ def cells(results, name):
 
 
 def caption(figure, experiments):
-    subject = next(iter(experiments.values()))["subject"]
+    subjects = [experiment["subject"] for experiment in experiments.values()]
+    subject = subjects[0]
+    bandwidth = " and ".join(sorted({f"{each['memory_read_gb_per_second']:.0f}" for each in subjects}))
+    date = " and ".join(sorted({each["date"] for each in subjects}))
     figure.text(
         0.01,
         0.01,
         f"{subject['model']}, {subject['dtype']}, greedy; {subject['cpu']}, {subject['threads']} threads, "
-        f"memory reads {subject['memory_read_gb_per_second']:.0f} GB/s, {subject['date']}",
+        f"memory reads {bandwidth} GB/s, {date}",
         fontsize=7,
         color="#606060",
     )
@@ -118,7 +121,7 @@ def plot_acceptance(experiments):
                 color=color,
                 label=f"{label}, L = {row['lookahead']}",
             )
-            axis.set_xticks(positions)
+            axis.set_xticks(range(1, row["lookahead"] + 1))
             axis.set_xlabel("position of the draft")
     axes["python"].set_ylabel("accepted / proposed")
     axes["english"].legend(loc="upper right", fontsize=9)
