@@ -136,6 +136,7 @@ def main():
     experiments = load(arguments.folder)
     if not experiments:
         parser.error(f"{arguments.folder} has none of {', '.join(f'{name}.json' for name in FILES)}")
+    arguments.out.mkdir(parents=True, exist_ok=True)
     plots = {"running_time.svg": plot_running_time, "acceptance.svg": plot_acceptance}
     with matplotlib.rc_context(STYLE):
         for name, plot in plots.items():
