@@ -134,7 +134,9 @@ TEST(LearningTest, AGrownFileBeginsWithTheSameRows) {
   const Teacher teacher = model.Teach(MakeWindow(20, 9));
   const auto states_with = [&](const ParameterSizes& sizes, bool take_over = true) {
     LookaheadParameters parameters = InitialParameters(model.config(), sizes, model.tensors(), 9);
-    if (take_over) EXPECT_TRUE(TakeOver(file, model.config(), parameters).ok());
+    if (take_over) {
+      EXPECT_TRUE(TakeOver(file, model.config(), parameters).ok());
+    }
     const at::Tensor rows = model.LookaheadRows(teacher, GroupsBehindAll(12, 12, 3), parameters);
     return model.HeadStep(rows, at::tensor({int64_t{1}, int64_t{2}, int64_t{3}}), parameters).detach();
   };
