@@ -27,7 +27,7 @@ def total(samples, name, **labels):
 
 
 def scrape_until(server, condition):
-    """A stream's last message may arrive a moment before its counters: scrapes until they do, for 20 s."""
+    """A stream's end may be seen a moment before its counters and gauges: scrapes until they agree, for 20 s."""
     end = time.monotonic() + 20
     while True:
         samples = server.scrape()
@@ -60,7 +60,11 @@ def test_counters_add_up_with_the_streams_own_summaries(server, client, prompts)
     def delta(samples, name, **labels):
         return total(samples, name, **labels) - total(before, name, **labels)
 
-    after = scrape_until(server, lambda samples: delta(samples, "requests_total") == len(results) + 1)
+    after = scrape_until(
+        server,
+        lambda samples: delta(samples, "requests_total") == len(results) + 1
+        and total(samples, "requests_running") == 0,
+    )
     ends = [result.finish for result in results]
     assert delta(after, "requests_total", outcome="length") == len(results)
     assert delta(after, "requests_total", outcome="cancelled") == 1
