@@ -15,7 +15,7 @@ void DraftChain::Begin(int32_t base, int length) {
   length_ = length;
   tokens_.clear();
   q_.clear();
-  rows_.clear();
+  handles_.clear();
   reach_ = 1;
   end_of_handles_ = 0;
 }
@@ -28,28 +28,28 @@ void DraftChain::Draw(Distribution q, const SamplingOptions& sampling) {
 }
 
 void DraftChain::DrawFrom(DraftHandle row) {
-  rows_.push_back(row);
+  handles_.push_back(row);
   end_of_handles_ = std::max(end_of_handles_, row + 1);
 }
 
 std::vector<ProposalRequest> DraftChain::Ask(const Frontier& frontier) const {
   const size_t drawn = tokens_.size();
-  if (rows_.empty() || size() >= length_ || reach_ < kLeastReach) return {};
+  if (drawn >= handles_.size() || size() >= length_ || reach_ < kLeastReach) return {};
   return {{.sequence = frontier.sequence,
-           .handle = drawn < rows_.size() ? rows_[drawn] : next_,
+           .handle = handles_[drawn],
            .previous = drawn == 0 ? frontier.newest : tokens_[drawn - 1]}};
 }
 
 void DraftChain::Answer(const Proposal& proposal, const SamplingOptions& sampling) {
-  next_ = proposal.next;
-  end_of_handles_ = std::max(end_of_handles_, next_ + 1);
+  end_of_handles_ = std::max(end_of_handles_, proposal.next + 1);
   absl::StatusOr<Distribution> q = Filter(proposal.ids, proposal.log_probabilities, sampling);
   if (q.ok()) {
     Draw(*std::move(q), sampling);
+    if (handles_.size() == tokens_.size()) handles_.push_back(proposal.next);  // behind the last row
     const auto drawn = std::ranges::find(proposal.ids, tokens_.back()) - proposal.ids.begin();
     reach_ *= std::exp(proposal.log_probabilities[drawn]);
   } else {
-    rows_.clear();
+    handles_.clear();
   }
 }
 

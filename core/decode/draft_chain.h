@@ -52,9 +52,9 @@ class DraftChain {
   int length_ = 0;
   std::vector<TokenId> tokens_;
   std::vector<Distribution> q_;
-  std::vector<DraftHandle> rows_;  // of the look-ahead rows; empty without a head
-  DraftHandle next_ = 0;           // of the recurrent step behind the last draft
-  double reach_ = 1;               // that all drafts so far are right, if the head is
+  // By draft, as far as they are known: the look-ahead rows', then the recurrent steps'. Empty without a head.
+  std::vector<DraftHandle> handles_;
+  double reach_ = 1;  // that all drafts so far are right, if the head is
   DraftHandle end_of_handles_ = 0;
 };
 

@@ -85,12 +85,13 @@ Absorbed BrokenPass::AbsorbDraft(const Frontier& frontier, std::span<const RowRe
 // The drawn draft's own request, and one behind another token.
 std::vector<ProposalRequest> BrokenPass::Ask(const Frontier& frontier) {
   const size_t drawn = drafts_.size();
-  if (handles_.empty() || std::ssize(drafts_) >= lookahead_ || reach_ < DraftChain::kLeastReach) return {};
-  const DraftHandle handle = drawn < handles_.size() ? handles_[drawn] : next_;
+  if (drawn >= handles_.size() || std::ssize(drafts_) >= lookahead_ || reach_ < DraftChain::kLeastReach) {
+    return {};
+  }
   const TokenId previous = drawn == 0 ? frontier.newest : drafts_.back();
   const auto other = static_cast<TokenId>((previous + 1) % vocab_size_);
-  return {{.sequence = frontier.sequence, .handle = handle, .previous = previous},
-          {.sequence = frontier.sequence, .handle = handle, .previous = other}};
+  return {{.sequence = frontier.sequence, .handle = handles_[drawn], .previous = previous},
+          {.sequence = frontier.sequence, .handle = handles_[drawn], .previous = other}};
 }
 
 void BrokenPass::Answer(const Frontier& frontier, std::span<const Proposal> proposals) {
@@ -98,10 +99,10 @@ void BrokenPass::Answer(const Frontier& frontier, std::span<const Proposal> prop
   const auto filter = [](const Proposal& proposal, const SamplingOptions& options) {
     return Filter(proposal.ids, proposal.log_probabilities, options).value();
   };
-  next_ = proposals[0].next;
   Distribution q = filter(proposals[0], *frontier.sampling);
   const int32_t position = base_ + 2 + static_cast<int32_t>(drafts_.size());
   drafts_.push_back(Draw(q, noise, position, base_, Purpose::kDraft));
+  if (handles_.size() == drafts_.size()) handles_.push_back(proposals[0].next);
   const auto drawn = std::ranges::find(proposals[0].ids, drafts_.back()) - proposals[0].ids.begin();
   reach_ *= std::exp(proposals[0].log_probabilities[drawn]);
   if (mistake_ == Mistake::kQNotNormalisedOverTheShortlist) {

@@ -54,7 +54,6 @@ class BrokenPass final : public Decoder {
   bool drafting_ = true;
   int32_t base_ = 0;
   std::vector<DraftHandle> handles_;
-  DraftHandle next_ = 0;
   std::vector<TokenId> drafts_;
   double reach_ = 1;
   std::vector<Distribution> q_;

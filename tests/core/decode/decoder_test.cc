@@ -199,15 +199,19 @@ TEST(PassDecoder, WithAHeadDrawsEachDraftBehindTheOneBefore) {
   EXPECT_TRUE(decoder.AtBoundary());
 }
 
-TEST(PassDecoder, WithAHeadDrawsDraftsBehindItsRowsByRecurrentSteps) {
-  PassDecoder decoder(/*lookahead=*/4, Info(kContextLength, /*has_head=*/true));
+// The frontier of the validation behind a draft forward that drew 20 at index 6 and left the handles 41 and 42.
+Frontier AfterDraftForward(PassDecoder& decoder) {
   Frontier frontier{.sequence = 7, .newest = 9, .position = 5, .sampling = &kGreedy};
-  const std::vector<Row> rows = decoder.Plan(frontier);
-  EXPECT_THAT(PositionsOf(rows), ElementsAre(5, 6, 7));
+  EXPECT_THAT(PositionsOf(decoder.Plan(frontier)), ElementsAre(5, 6, 7));
   decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(20), HandleResult(41), HandleResult(42)});
-
   frontier.newest = 20;
   frontier.position = 6;
+  return frontier;
+}
+
+TEST(PassDecoder, WithAHeadDrawsDraftsBehindItsRowsByRecurrentSteps) {
+  PassDecoder decoder(/*lookahead=*/4, Info(kContextLength, /*has_head=*/true));
+  const Frontier frontier = AfterDraftForward(decoder);
   const DraftHandle handles[] = {41, 42, 44, 45};  // the rows', and what the proposals before gave
   for (int i = 0; i < 4; ++i) {
     const std::vector<ProposalRequest> asked = decoder.Ask(frontier);
@@ -226,11 +230,7 @@ TEST(PassDecoder, WithAHeadDrawsDraftsBehindItsRowsByRecurrentSteps) {
 
 TEST(PassDecoder, WithAHeadEndsTheChainWhereADraftWouldHardlyBeReached) {
   PassDecoder decoder(/*lookahead=*/4, Info(kContextLength, /*has_head=*/true));
-  Frontier frontier{.sequence = 7, .newest = 9, .position = 5, .sampling = &kGreedy};
-  decoder.Plan(frontier);
-  decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(20), HandleResult(41), HandleResult(42)});
-  frontier.newest = 20;
-  frontier.position = 6;
+  const Frontier frontier = AfterDraftForward(decoder);
   const auto draw = [&](TokenId token, double probability) {
     ASSERT_EQ(decoder.Ask(frontier).size(), 1u);
     std::vector<TokenId> ids = {token};
@@ -250,11 +250,7 @@ TEST(PassDecoder, WithAHeadEndsTheChainWhereADraftWouldHardlyBeReached) {
 
 TEST(PassDecoder, WithAHeadLeavesOutDraftsThatWouldStandPastTheContext) {
   PassDecoder decoder(/*lookahead=*/8, Info(/*context_length=*/10, /*has_head=*/true));
-  Frontier frontier{.sequence = 7, .newest = 9, .position = 5, .sampling = &kGreedy};
-  EXPECT_THAT(PositionsOf(decoder.Plan(frontier)), ElementsAre(5, 6, 7));
-  decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(20), HandleResult(41), HandleResult(42)});
-  frontier.newest = 20;
-  frontier.position = 6;
+  const Frontier frontier = AfterDraftForward(decoder);
   int asked = 0;
   for (; !decoder.Ask(frontier).empty(); ++asked) {
     decoder.Answer(frontier, std::vector<Proposal>{Proposed({30}, {0.0f}, /*next=*/43 + asked)});
