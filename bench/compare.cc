@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "bench/generator.h"
 #include "core/base/status_macros.h"
-#include "core/text/looping.h"
+#include "core/corpus/looping.h"
 
 namespace pass::bench {
 namespace {

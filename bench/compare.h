@@ -17,7 +17,7 @@
 #include "bench/prompt_set.h"
 #include "bench/variant.h"
 #include "core/base/clock.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 #include "core/text/text_model.h"
 
 namespace pass::bench {

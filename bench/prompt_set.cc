@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/base/status_macros.h"
-#include "core/text/prompt_file.h"
+#include "core/corpus/prompt_file.h"
 
 namespace pass::bench {
 

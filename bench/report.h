@@ -8,7 +8,7 @@
 #include "bench/compare.h"
 #include "bench/cost_table.h"
 #include "bench/machine.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 #include "nlohmann/json.hpp"
 
 namespace pass::bench {

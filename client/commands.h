@@ -46,7 +46,7 @@ struct TokenizeCommand {
 
 struct HealthCommand {
   ConnectionFlags connection;
-  std::string service = "pass.v1.PassService";
+  std::string service = "pass_server.v1.PassService";
 
   void AddTo(CLI::App* command);
   int Run(Console& console) const;

@@ -1,4 +1,4 @@
-// A blocking client of the service: every RPC of pass.v1.PassService and the health check, over one channel.
+// A blocking client of the service: every RPC of pass_server.v1.PassService and the health check, over one channel.
 //
 // Thread-safe: a channel is shared by any number of threads, one call each at a time.
 // Errors: CallStatus, with what the server says in the grpc-status-details-bin trailer. Nothing throws.
@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "pass/v1/generation.grpc.pb.h"
+#include "pass_server/v1/generation.grpc.pb.h"
+#include "proto/messages.h"
 
 namespace pass {
 
@@ -58,7 +59,7 @@ class PassClient {
                         v1::DetokenizeResponse* response) const;
   CallStatus GetModelInfo(const CallOptions& options, v1::GetModelInfoResponse* response) const;
 
-  // grpc.health.v1.Health/Check. `service`: "" asks for liveness, "pass.v1.PassService" for readiness.
+  // grpc.health.v1.Health/Check. `service`: "" asks for liveness, "pass_server.v1.PassService" for readiness.
   enum class Health { kUnknown = 0, kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
   CallStatus CheckHealth(const std::string& service, const CallOptions& options, Health* health) const;
 

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "core/engine/token_sink.h"
-#include "pass/v1/generation.pb.h"
+#include "proto/messages.h"
 #include "server/generation_call.h"
 
 namespace pass {

@@ -1,6 +1,7 @@
 #include "server/health.h"
 
-#include "pass/v1/generation.grpc.pb.h"
+#include "pass_server/v1/generation.grpc.pb.h"
+#include "proto/messages.h"
 #include "server/logging.h"
 
 namespace pass {

@@ -1,4 +1,4 @@
-// grpc.health.v1: "" is liveness (would a restart help?), "pass.v1.PassService" is readiness.
+// grpc.health.v1: "" is liveness (would a restart help?), "pass_server.v1.PassService" is readiness.
 #pragma once
 
 #include <grpcpp/health_check_service_interface.h>

@@ -1,4 +1,4 @@
-// pass.v1.PassService: thin handlers. What a client asks for is checked and translated here, on gRPC's
+// pass_server.v1.PassService: thin handlers. What a client asks for is checked and translated here, on gRPC's
 // threads; what is then worth computing goes to the engine's thread.
 //
 // Thread-safe. Before Serve and after StopAccepting every call gets UNAVAILABLE.
@@ -13,7 +13,8 @@
 #include "absl/status/statusor.h"
 #include "core/base/clock.h"
 #include "core/engine/engine_thread.h"
-#include "pass/v1/generation.grpc.pb.h"
+#include "pass_server/v1/generation.grpc.pb.h"
+#include "proto/messages.h"
 #include "server/generation_call.h"
 #include "server/metrics.h"
 #include "server/served_model.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "pass/v1/generation.pb.h"
+#include "proto/messages.h"
 #include "server/served_model.h"
 #include "server/status_conversion.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/engine/token_sink.h"
-#include "pass/v1/generation.pb.h"
+#include "proto/messages.h"
 
 namespace pass {
 

@@ -5,7 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/engine/request.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 #include "core/text/text_model.h"
 
 namespace pass {

@@ -18,7 +18,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "core/engine/token_sink.h"
-#include "pass/v1/generation.pb.h"
+#include "proto/messages.h"
 #include "server/generation_call.h"
 
 namespace pass {

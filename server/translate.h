@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/engine/request.h"
-#include "pass/v1/generation.pb.h"
+#include "proto/messages.h"
 #include "server/served_model.h"
 
 namespace pass {

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "core/decode/draft_origin.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 
 namespace pass {
 

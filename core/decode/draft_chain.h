@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/decode/decoder.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 #include "core/sampling/distribution.h"
 
 namespace pass {

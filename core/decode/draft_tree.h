@@ -12,7 +12,7 @@
 
 #include "core/base/token_id.h"
 #include "core/decode/draft_origin.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 
 namespace pass {
 

@@ -21,7 +21,7 @@
 #include "core/engine/observer.h"
 #include "core/engine/request.h"
 #include "core/engine/token_sink.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 #include "core/text/tokenizer.h"
 
 namespace pass {

@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/clock.h"
 #include "core/engine/step_costs.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 
 namespace pass {
 

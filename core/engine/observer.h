@@ -7,7 +7,7 @@
 
 #include "absl/time/time.h"
 #include "core/engine/token_sink.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 
 namespace pass {
 

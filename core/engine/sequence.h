@@ -22,7 +22,7 @@
 #include "core/engine/scheduler.h"
 #include "core/engine/token_output.h"
 #include "core/engine/token_sink.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 
 namespace pass {
 

@@ -3,8 +3,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
-#include "core/model/ops/kernels.h"
-#include "core/model/ops/step_ops.h"
+#include "core/kernels/kernels.h"
+#include "core/model/step_ops.h"
 
 namespace pass {
 

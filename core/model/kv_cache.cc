@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "core/model/ops/attention_plan.h"
+#include "core/kernels/attention_plan.h"
 
 namespace pass {
 namespace {

@@ -19,8 +19,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/model/config.h"
-#include "core/model/language_model.h"
+#include "core/checkpoint/config.h"
+#include "core/language_model/language_model.h"
 
 namespace pass {
 

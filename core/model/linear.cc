@@ -10,7 +10,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
-#include "core/model/ops/bf16_linear.h"
+#include "core/kernels/bf16_linear.h"
 
 namespace pass {
 namespace {
@@ -56,7 +56,7 @@ void ForBlocks(int64_t out, F f) {
 
 }  // namespace
 
-bool CpuHasBf16() {
+bool OneDnnMultipliesBf16() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512dq");
@@ -69,7 +69,7 @@ Linear::Path Linear::BestPath(const at::Tensor& weight) {
   if (!weight.is_cpu()) return Path::kAten;
   if (weight.scalar_type() == at::kFloat) return Path::kOneDnn;
   if (kernels::CpuHasAvx512Bf16() && weight.size(1) % 2 == 0) return Path::kOwn;
-  return CpuHasBf16() ? Path::kOneDnn : Path::kAten;
+  return OneDnnMultipliesBf16() ? Path::kOneDnn : Path::kAten;
 }
 
 Linear::Linear(const at::Tensor& weight, Path path, kernels::Reads reads)

@@ -7,8 +7,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/model/linear_adapter.h"
-#include "core/model/ops/bf16_linear.h"
+#include "core/kernels/bf16_linear.h"
+#include "core/model/lookahead/linear_adapter.h"
 
 namespace pass {
 
@@ -52,6 +52,6 @@ class Linear {
 };
 
 // Whether oneDNN multiplies bf16 natively on this CPU (AVX-512).
-bool CpuHasBf16();
+bool OneDnnMultipliesBf16();
 
 }  // namespace pass

@@ -9,8 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/ops/kernels.h"
-#include "core/model/read_out.h"
+#include "core/kernels/kernels.h"
+#include "core/language_model/read_out.h"
 #include "core/model/rope.h"
 
 namespace pass {

@@ -10,11 +10,11 @@
 #include <span>
 #include <vector>
 
-#include "core/model/drafter.h"
+#include "core/language_model/language_model.h"
 #include "core/model/kv_cache.h"
-#include "core/model/language_model.h"
-#include "core/model/lookahead_weights.h"
-#include "core/model/ops/step_ops.h"
+#include "core/model/lookahead/drafter.h"
+#include "core/model/lookahead/lookahead_weights.h"
+#include "core/model/step_ops.h"
 #include "core/model/weights.h"
 
 namespace pass {

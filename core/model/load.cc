@@ -10,11 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/kernels/kernels.h"
 #include "core/model/llama.h"
-#include "core/model/lookahead_file.h"
-#include "core/model/lookahead_weights.h"
-#include "core/model/ops/kernels.h"
+#include "core/model/lookahead/lookahead_file.h"
+#include "core/model/lookahead/lookahead_weights.h"
 
 namespace pass {
 namespace {
@@ -87,7 +87,7 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
     config.context_length = std::min(config.context_length, options.context_length);
 
   ComputeType compute_type = options.compute_type;
-  if (device.is_cpu() && compute_type == ComputeType::kBf16 && !CpuHasBf16()) {
+  if (device.is_cpu() && compute_type == ComputeType::kBf16 && !OneDnnMultipliesBf16()) {
     loaded.warnings.push_back("this CPU has no AVX-512 for bf16 products: computing in fp32");
     compute_type = ComputeType::kFp32;
   }

@@ -2,8 +2,8 @@
 // (transformers, modeling_rope_utils.py, "llama3").
 #pragma once
 
-#include "core/model/config.h"
-#include "core/model/ops/step_ops.h"
+#include "core/checkpoint/config.h"
+#include "core/model/step_ops.h"
 
 namespace pass {
 

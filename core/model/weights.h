@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "core/model/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/model/gated_linear.h"
 #include "core/model/linear.h"
 #include "core/model/load.h"

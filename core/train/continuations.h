@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/token_id.h"
 #include "core/engine/request.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 #include "core/text/tokenizer.h"
 
 namespace pass {

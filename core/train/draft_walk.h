@@ -1,5 +1,5 @@
 // What the drafts of one text would have been, behind each of its anchors: the same proposals that serving makes
-// (core/model/language_model.h, Propose), for all anchors of a text at once, over plain weights.
+// (core/language_model/language_model.h, Propose), for all anchors of a text at once, over plain weights.
 //
 // A depth j >= 1 drafts the token j behind the anchor's own draw: token p + 1 + j. Up to `rows` it starts from the row of
 // [LA]_j, beyond from the recurrent step after the depth before. Shapes: N anchors, d width, m shortlist.

@@ -10,10 +10,10 @@
 #include <thread>
 
 #include "core/base/status_macros.h"
-#include "core/model/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/corpus/looping.h"
+#include "core/corpus/prompt_file.h"
 #include "core/model/load.h"
-#include "core/text/looping.h"
-#include "core/text/prompt_file.h"
 #include "core/train/continuations.h"
 
 namespace pass {

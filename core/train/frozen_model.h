@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "core/base/token_id.h"
-#include "core/model/config.h"
-#include "core/model/ops/step_ops.h"
+#include "core/checkpoint/config.h"
+#include "core/model/step_ops.h"
 #include "core/model/weights.h"
 #include "core/train/group_plan.h"
 #include "core/train/lookahead_parameters.h"

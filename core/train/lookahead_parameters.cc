@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/lookahead_tensors.h"
+#include "core/model/lookahead/lookahead_tensors.h"
 
 namespace pass {
 namespace {

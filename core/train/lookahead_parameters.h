@@ -1,4 +1,4 @@
-// What is learned: look-ahead embeddings and, if wanted, the gated adapter and the head (core/model/lookahead_file.h says
+// What is learned: look-ahead embeddings and, if wanted, the gated adapter and the head (core/model/lookahead/lookahead_file.h says
 // what each tensor is). The masters are fp32; a step works on a copy in the compute type whose tensors are autograd leaves.
 #pragma once
 
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "core/model/config.h"
-#include "core/model/lookahead_file.h"
+#include "core/checkpoint/config.h"
+#include "core/model/lookahead/lookahead_file.h"
 #include "core/model/weights.h"
 
 namespace pass {
@@ -21,7 +21,7 @@ struct LowRankTensors {
   at::Tensor b;  // [out, r]
 };
 
-// In the order of AdaptedLinears (core/model/lookahead_tensors.h).
+// In the order of AdaptedLinears (core/model/lookahead/lookahead_tensors.h).
 enum LayerLinear { kQkv = 0, kAttentionOut, kGateUp, kDown, kNumLayerLinears };
 
 struct LookaheadParameters {

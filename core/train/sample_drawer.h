@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/base/token_id.h"
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 #include "core/text/text_model.h"
 
 namespace pass {

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
-#include "core/model/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/train/frozen_model.h"
 #include "core/train/sample_store.h"
 #include "core/train/train_checkpoint.h"

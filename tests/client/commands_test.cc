@@ -249,10 +249,10 @@ TEST(Health, ExitsZeroOnlyWhenServing) {
   ScriptedServer server;
   const std::vector<std::string> command{"health", "--address", server.address()};
   EXPECT_EQ(RunOnStrings(command).code, 1);
-  server.SetServing("pass.v1.PassService", true);
+  server.SetServing("pass_server.v1.PassService", true);
   EXPECT_EQ(RunOnStrings(command).code, 0);
   EXPECT_EQ(RunOnStrings(command).out, "SERVING\n");
-  server.SetServing("pass.v1.PassService", false);
+  server.SetServing("pass_server.v1.PassService", false);
   EXPECT_EQ(RunOnStrings(command).code, 1);
   EXPECT_EQ(RunOnStrings(command).out, "NOT_SERVING\n");
 }

@@ -1,4 +1,4 @@
-// An in-process pass.v1 server whose answers a test writes down beforehand, and which keeps the requests that
+// An in-process pass_server.v1 server whose answers a test writes down beforehand, and which keeps the requests that
 // it got.
 //
 // Tokens are single characters: id 1000 + c stands for the ASCII character c; ids 1 and 2 are the two bytes
@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "pass/v1/generation.grpc.pb.h"
+#include "pass_server/v1/generation.grpc.pb.h"
+#include "proto/messages.h"
 
 namespace pass {
 

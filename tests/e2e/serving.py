@@ -49,12 +49,13 @@ def generate_stubs(folder):
             f"-I{common_protos}",
             f"-I{well_known}",
             f"--python_out={folder}",
-            "pass/v1/generation.proto",
+            f"--grpc_python_out={folder}",
+            "pass_server/v1/generation.proto",
         ]
     )
     assert code == 0
     sys.path.insert(0, str(folder))
-    return importlib.import_module("pass.v1.generation_pb2")
+    return importlib.import_module("pass_server.v1.generation_pb2")
 
 
 def read_prompts(name):
@@ -174,26 +175,17 @@ class Completion:
 
 
 class ServiceClient:
-    """Calls by plain grpcio. The package's name is a keyword of Python: methods are named by their path."""
+    """The generated stub, under a test's names."""
 
     def __init__(self, pb, address):
         self.pb = pb
         self.channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
-
-        def unary(method, request_type, reply_type):
-            return self.channel.unary_unary(
-                f"/pass.v1.PassService/{method}", request_type.SerializeToString, reply_type.FromString
-            )
-
-        self.generate = self.channel.unary_stream(
-            "/pass.v1.PassService/Generate",
-            pb.GenerateRequest.SerializeToString,
-            pb.GenerateResponse.FromString,
-        )
-        self.complete = unary("Complete", pb.GenerateRequest, pb.CompleteResponse)
-        self.tokenize = unary("Tokenize", pb.TokenizeRequest, pb.TokenizeResponse)
-        self.detokenize = unary("Detokenize", pb.DetokenizeRequest, pb.DetokenizeResponse)
-        self.model_info = unary("GetModelInfo", pb.GetModelInfoRequest, pb.GetModelInfoResponse)
+        stub = importlib.import_module("pass_server.v1.generation_pb2_grpc").PassServiceStub(self.channel)
+        self.generate = stub.Generate
+        self.complete = stub.Complete
+        self.tokenize = stub.Tokenize
+        self.detokenize = stub.Detokenize
+        self.model_info = stub.GetModelInfo
 
     def close(self):
         self.channel.close()

@@ -124,7 +124,7 @@ def test_bad_chats_are_refused(client, pb, messages, field):
 
 def raw_call(client, method, data):
     call = client.channel.unary_unary(
-        f"/pass.v1.PassService/{method}", lambda value: value, lambda value: value
+        f"/pass_server.v1.PassService/{method}", lambda value: value, lambda value: value
     )
     with pytest.raises(grpc.RpcError) as caught:
         call(data, timeout=60)

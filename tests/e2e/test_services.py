@@ -29,7 +29,7 @@ def test_bad_tokens_are_refused_by_detokenize(client, pb):
 
 def test_health_tells_liveness_and_readiness(client):
     health = health_pb2_grpc.HealthStub(client.channel)
-    for service in ("", "pass.v1.PassService"):
+    for service in ("", "pass_server.v1.PassService"):
         reply = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
         assert reply.status == health_pb2.HealthCheckResponse.SERVING
     with pytest.raises(grpc.RpcError) as caught:
@@ -45,7 +45,7 @@ def test_reflection_lists_the_service(client):
         lambda value: value,
     )
     reply = next(call(iter([b"\x3a\x01*"]), timeout=10))
-    assert b"pass.v1.PassService" in reply and b"grpc.health.v1.Health" in reply
+    assert b"pass_server.v1.PassService" in reply and b"grpc.health.v1.Health" in reply
 
 
 def test_the_log_has_a_line_per_request_and_no_prompt_text(server, client):

@@ -140,7 +140,7 @@ def test_a_full_queue_refuses_with_a_retry_hint(start_server, prompts):
 def test_the_end_lets_running_streams_finish_and_refuses_new_ones(start_server, prompts):
     process, client = start_server()
     health = health_pb2_grpc.HealthStub(client.channel)
-    watch = health.Watch(health_pb2.HealthCheckRequest(service="pass.v1.PassService"), timeout=300)
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="pass_server.v1.PassService"), timeout=300)
     assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
 
     tokens = 250

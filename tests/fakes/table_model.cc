@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/base/check.h"
-#include "core/model/read_out.h"
+#include "core/language_model/read_out.h"
 #include "core/sampling/filters.h"
 
 namespace pass {

@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "core/model/language_model.h"
+#include "core/language_model/language_model.h"
 
 namespace pass {
 

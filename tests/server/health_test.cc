@@ -55,11 +55,11 @@ bool Serving(TestServer& server, const std::string& service) {
 TEST(Health, IsAliveFromTheStartAndReadyWhenTold) {
   TestServer server;
   EXPECT_TRUE(Serving(server, ""));
-  EXPECT_FALSE(Serving(server, "pass.v1.PassService"));
+  EXPECT_FALSE(Serving(server, "pass_server.v1.PassService"));
   SetReadiness(server.grpc().health(), true);
-  EXPECT_TRUE(Serving(server, "pass.v1.PassService"));
+  EXPECT_TRUE(Serving(server, "pass_server.v1.PassService"));
   SetReadiness(server.grpc().health(), false);
-  EXPECT_FALSE(Serving(server, "pass.v1.PassService"));
+  EXPECT_FALSE(Serving(server, "pass_server.v1.PassService"));
   EXPECT_TRUE(Serving(server, ""));
 }
 

@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-#include "core/model/ops/step_ops.h"
+#include "core/model/step_ops.h"
 
 namespace pass {
 namespace {

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "core/model/ops/bf16_linear.h"
+#include "core/kernels/bf16_linear.h"
 
 namespace pass {
 namespace {
@@ -25,7 +25,7 @@ struct Kind {
 // The paths that this CPU has.
 std::vector<Kind> Kinds() {
   std::vector<Kind> kinds = {{"Fp32OneDnn", at::kFloat, Linear::Path::kOneDnn}};
-  if (CpuHasBf16()) kinds.push_back({"Bf16OneDnn", at::kBFloat16, Linear::Path::kOneDnn});
+  if (OneDnnMultipliesBf16()) kinds.push_back({"Bf16OneDnn", at::kBFloat16, Linear::Path::kOneDnn});
   if (kernels::CpuHasAvx512Bf16()) kinds.push_back({"Bf16Own", at::kBFloat16, Linear::Path::kOwn});
   return kinds;
 }

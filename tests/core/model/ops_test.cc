@@ -1,10 +1,10 @@
 // The CPU kernels against their ATen formulation, on random input.
-#include "core/model/ops/step_ops.h"
+#include "core/model/step_ops.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "core/model/ops/aten_ops.h"
+#include "core/model/aten_ops.h"
 #include "core/model/rope.h"
 #include "tests/core/model/random_model.h"
 

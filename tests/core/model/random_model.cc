@@ -8,8 +8,8 @@
 #include <random>
 
 #include "core/base/check.h"
-#include "core/model/lookahead_tensors.h"
-#include "core/model/ops/attention_plan.h"
+#include "core/kernels/attention_plan.h"
+#include "core/model/lookahead/lookahead_tensors.h"
 
 namespace pass::testing {
 namespace {

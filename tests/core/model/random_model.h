@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "core/model/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/model/llama.h"
 #include "core/model/load.h"
 

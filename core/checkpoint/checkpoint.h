@@ -1,0 +1,42 @@
+// A model on disk, whatever its format: a GGUF file, or a Hugging Face folder with config.json and
+// safetensors. Tensors are asked for by their Hugging Face names ("model.layers.0.self_attn.q_proj.weight");
+// GGUF names, reversed shapes, interleaved rotary pairs and quantised blocks are hidden here. Torch-free.
+//
+// Errors are one line that names the file, the tensor or key, and the cure; status INVALID_ARGUMENT or
+// NOT_FOUND. Thread-compatible.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/checkpoint/config.h"
+
+namespace pass {
+
+class Checkpoint {
+ public:
+  virtual ~Checkpoint() = default;
+
+  virtual const LlamaConfig& config() const = 0;
+  // general.name of a GGUF file, else the folder's or file's name.
+  virtual const std::string& name() const = 0;
+  // XXH3-128 of all tensors' names and bytes, in name order; 32 hexadecimal digits.
+  virtual std::string Fingerprint() const = 0;
+
+  virtual bool Has(std::string_view tensor) const = 0;
+  // Dequantises the tensor to float32, row-major, rotary pairs in half-split order. The tensor's shape must
+  // be `shape`, and out.size() its product.
+  virtual absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
+                            std::span<float> out) const = 0;
+};
+
+// `path`: a .gguf file or a folder. Refuses, by name, any architecture but Llama and any feature that the
+// step does not compute (biases, sliding windows, other activations, other rope scaling).
+absl::StatusOr<std::unique_ptr<Checkpoint>> OpenCheckpoint(const std::string& path);
+
+}  // namespace pass

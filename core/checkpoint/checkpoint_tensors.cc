@@ -1,0 +1,125 @@
+#include "core/checkpoint/checkpoint_tensors.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/check.h"
+#include "core/files/dequantize.h"
+#include "core/files/printable.h"
+
+namespace pass {
+namespace {
+
+std::string ShapeText(std::span<const int64_t> shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
+
+// GGUF stores the rows of a head as the pairs that rotate together: 2i and 2i + 1 are rows i and i + head_dim
+// / 2 of the half-split order (llama.cpp's convert_hf_to_gguf.py, LlamaModel.permute).
+void ReadHalfSplit(const TensorView& view, int num_heads, std::span<float> out) {
+  const auto rows = static_cast<size_t>(view.shape[0]);
+  const auto columns = static_cast<size_t>(view.shape[1]);
+  const size_t head_dim = rows / static_cast<size_t>(num_heads);
+  const size_t row_bytes = view.data.size() / rows;
+  for (size_t row = 0; row < rows; ++row) {
+    const size_t head_start = row / head_dim * head_dim;
+    const size_t in_head = row - head_start;
+    const size_t target = head_start + in_head / 2 + (in_head % 2) * (head_dim / 2);
+    Dequantize(view.type, view.data.subspan(row * row_bytes, row_bytes),
+               out.subspan(target * columns, columns));
+  }
+}
+
+}  // namespace
+
+void CheckpointTensors::Add(const std::string& path, std::span<const TensorView> tensors) {
+  for (const TensorView& view : tensors) {
+    PASS_CHECK(stored_.try_emplace(view.name, Stored{path, view}).second);
+  }
+}
+
+absl::Status CheckpointTensors::Bind(const std::string& path, const LlamaConfig& config, Naming naming,
+                                     const std::function<bool(std::string_view)>& is_ignored) {
+  std::set<std::string_view> used;
+  for (const LlamaTensor& wanted : ListTensors(config)) {
+    const bool is_gguf = naming == Naming::kGguf;
+    const std::string& stored_name = is_gguf ? wanted.gguf_name : wanted.name;
+    const auto entry = stored_.find(stored_name);
+    if (entry == stored_.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": tensor ", Printable(stored_name), " is missing; download the model again"));
+    }
+    const Stored& stored = entry->second;
+    if (stored.view.shape != wanted.shape) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(stored.path, ": tensor ", Printable(stored_name), " has shape ",
+                       ShapeText(stored.view.shape), ", the model's configuration asks for ",
+                       ShapeText(wanted.shape), "; use the configuration of this model"));
+    }
+    if (stored.view.type == TensorType::kI32) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(stored.path, ": tensor ", Printable(stored_name),
+                       " holds integers; save the model as one of F32, F16, BF16"));
+    }
+    used.insert(entry->first);
+    bound_[wanted.name] = {.stored = &stored, .interleaved_heads = is_gguf ? wanted.rotary_heads : 0};
+  }
+  for (const auto& [name, stored] : stored_) {
+    if (used.contains(name) || is_ignored(name)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(stored.path, ": tensor ", Printable(name),
+                     " is no weight of a plain Llama (biases, adapters and experts are "
+                     "not computed); use a model without it"));
+  }
+  return absl::OkStatus();
+}
+
+const TensorView* CheckpointTensors::FindStored(std::string_view stored_name) const {
+  const auto entry = stored_.find(stored_name);
+  return entry == stored_.end() ? nullptr : &entry->second.view;
+}
+
+// Each name and each tensor's bytes with their lengths before them, so that no two sets of tensors read the
+// same.
+std::string CheckpointTensors::Fingerprint() const {
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), &XXH3_freeState);
+  XXH3_128bits_reset(state.get());
+  const auto update = [&state](const void* data, uint64_t size) {
+    XXH3_128bits_update(state.get(), &size, sizeof(size));
+    XXH3_128bits_update(state.get(), data, size);
+  };
+  for (const auto& [name, stored] : stored_) {
+    update(name.data(), name.size());
+    update(stored.view.data.data(), stored.view.data.size());
+  }
+  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
+  return absl::StrCat(absl::Hex(hash.high64, absl::kZeroPad16), absl::Hex(hash.low64, absl::kZeroPad16));
+}
+
+absl::Status CheckpointTensors::Read(std::string_view name, std::span<const int64_t> shape,
+                                     std::span<float> out) const {
+  const auto entry = bound_.find(name);
+  if (entry == bound_.end()) {
+    return absl::NotFoundError(absl::StrCat("tensor ", Printable(name), " is not a weight of this model"));
+  }
+  const auto& [stored, interleaved_heads] = entry->second;
+  const TensorView& view = stored->view;
+  if (!std::ranges::equal(view.shape, shape) || CountElements(shape) != out.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(stored->path, ": tensor ", Printable(view.name),
+                                                   " has shape ", ShapeText(view.shape), ", not ",
+                                                   ShapeText(shape)));
+  }
+  if (interleaved_heads > 0) {
+    ReadHalfSplit(view, interleaved_heads, out);
+  } else {
+    Dequantize(view.type, view.data, out);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace pass

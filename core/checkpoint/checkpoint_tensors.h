@@ -1,0 +1,58 @@
+// The tensors of a checkpoint's files, bound to the weights that its config asks for. Torch-free.
+//
+// Borrows the files' mappings. Immutable after Bind and thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/checkpoint/checkpoint_layout.h"
+#include "core/files/tensor_view.h"
+
+namespace pass {
+
+class CheckpointTensors {
+ public:
+  CheckpointTensors() = default;
+  CheckpointTensors(CheckpointTensors&&) =
+      default;  // map nodes stay where they are, and so do the pointers to them
+  CheckpointTensors& operator=(CheckpointTensors&&) = default;
+
+  enum class Naming { kHuggingFace, kGguf };
+
+  // Adds a file's tensors. No two files may have one of the same name: their readers see to that.
+  void Add(const std::string& path, std::span<const TensorView> tensors);
+
+  // Finds every weight of `config` under its name and with its shape. INVALID_ARGUMENT: one is missing or has
+  // another shape, or a tensor is left over that the model's step would not use (a bias, a norm that Llama
+  // has not), except the names that `is_ignored` accepts. `path` is what errors about missing tensors name.
+  absl::Status Bind(const std::string& path, const LlamaConfig& config, Naming naming,
+                    const std::function<bool(std::string_view)>& is_ignored);
+
+  const TensorView* FindStored(std::string_view stored_name) const;
+  std::string Fingerprint() const;
+  bool Has(std::string_view name) const { return bound_.contains(name); }
+  absl::Status Read(std::string_view name, std::span<const int64_t> shape, std::span<float> out) const;
+
+ private:
+  struct Stored {
+    std::string path;
+    TensorView view;
+  };
+  struct Bound {
+    const Stored* stored = nullptr;
+    int interleaved_heads = 0;  // > 0: rows to be brought into half-split order
+  };
+
+  std::map<std::string, Stored, std::less<>> stored_;  // by the name in the file
+  std::map<std::string, Bound, std::less<>> bound_;    // by the Hugging Face name
+};
+
+}  // namespace pass

@@ -1,0 +1,39 @@
+// A checkpoint over open files, of whatever format: it owns them, because its tensors borrow their bytes.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/checkpoint_tensors.h"
+
+namespace pass {
+
+// Files: what keeps the files open, movable.
+template <typename Files>
+class FileCheckpoint final : public Checkpoint {
+ public:
+  FileCheckpoint(Files files, LlamaConfig config, std::string name, CheckpointTensors tensors)
+      : files_(std::move(files)),
+        config_(std::move(config)),
+        name_(std::move(name)),
+        tensors_(std::move(tensors)) {}
+
+  const LlamaConfig& config() const override { return config_; }
+  const std::string& name() const override { return name_; }
+  std::string Fingerprint() const override { return tensors_.Fingerprint(); }
+  bool Has(std::string_view tensor) const override { return tensors_.Has(tensor); }
+  absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
+                    std::span<float> out) const override {
+    return tensors_.Read(tensor, shape, out);
+  }
+
+ private:
+  Files files_;
+  LlamaConfig config_;
+  std::string name_;
+  CheckpointTensors tensors_;
+};
+
+}  // namespace pass

@@ -1,0 +1,66 @@
+// The CPU kernels of the model's step: plain loops over raw pointers, torch-free, compiled once per instruction set
+// (CMakeLists.txt) and chosen at run time by the CPU.
+//
+// Row-invariance: a kernel computes each row by the same operations in the same order, whatever the range [begin, end)
+// that it is called for. Sums run over 16 lanes in a fixed tree. Kernels are pure and may run on disjoint ranges at once.
+//
+// Shapes are row-major. T is the compute type: Bf16 or float. Attention: see attention_plan.h.
+#pragma once
+
+#include <cstdint>
+
+#include "core/kernels/attention_plan.h"
+
+namespace pass::kernels {
+
+struct Bf16 {
+  uint16_t bits;
+};
+
+// Pointers of one layer's attention.
+template <typename T>
+struct AttentionData {
+  const AttentionPlan* plan;
+  int num_kv_heads;
+  int group;  // query heads per key-value head
+  int head_dim;
+  const float* query;    // [rows, num_kv_heads * group, head_dim], rotated and scaled
+  const T* row_keys;     // [rows, num_kv_heads, head_dim], rotated
+  const T* row_values;   // [rows, num_kv_heads, head_dim]
+  const T* page_keys;    // [pages, num_kv_heads, head_dim, kPageTokens]
+  const T* page_values;  // [pages, num_kv_heads, kPageTokens, head_dim]
+  T* out;                // [rows, num_kv_heads * group * head_dim]
+};
+
+template <typename T>
+struct Table {
+  // residual[row] += delta[row] (delta may be null); out[row] = residual[row] / rms(residual[row]) * weight.
+  void (*add_rms_norm)(float* residual, const T* delta, const float* weight, float epsilon, int64_t width,
+                       T* out, int64_t begin, int64_t end);
+  // Splits qkv [rows, (heads + 2 kv_heads) * head_dim] and rotates queries and keys, half-split (Su et al., RoFormer,
+  // arXiv 2104.09864). cos, sin: [positions, head_dim / 2]. Queries are scaled by 1 / sqrt(head_dim).
+  void (*rope_split)(const T* qkv, const float* cos, const float* sin, const int32_t* positions, int heads,
+                     int kv_heads, int head_dim, float* query, T* keys, T* values, int64_t begin,
+                     int64_t end);
+  // One task of the plan and one key-value head. `scratch` has AttentionScratchFloats().
+  void (*attention)(const AttentionData<T>& data, const AttentionTask& task, int kv_head, float* scratch);
+  // out = silu(gate) * up for columns [begin, end) of all rows. gate_up: [rows, 2 * ffn_width], gate first.
+  void (*swiglu)(const T* gate_up, int64_t rows, int64_t ffn_width, T* out, int64_t begin, int64_t end);
+  void (*widen)(const T* in, float* out, int64_t count);
+  void (*narrow)(const float* in, T* out, int64_t count);
+};
+
+// The table for this CPU.
+template <typename T>
+const Table<T>& ForThisCpu();
+
+// The instruction set that ForThisCpu chose: "avx512bf16", "avx512", "avx2" or "generic".
+const char* InstructionSet();
+
+inline int64_t AttentionScratchFloats(int group, int head_dim) {
+  const int64_t block = int64_t{2} * kPageTokens * head_dim;
+  const int64_t state = int64_t{kMaxTaskRows} * group * (head_dim + 2);
+  return block + state;
+}
+
+}  // namespace pass::kernels

@@ -1,0 +1,196 @@
+#include "core/model/lookahead/drafter.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/kernels/draft_kernels.h"
+
+namespace pass {
+namespace {
+
+constexpr int64_t kFirstSlots = 64;
+constexpr size_t kChunk = 64;  // tokens that a thread scores at once
+
+// to[row] = from[index]; matrices [*, d] of one type.
+void CopyRow(const at::Tensor& from, int64_t index, const at::Tensor& to, int64_t row) {
+  if (!from.is_cpu()) {
+    to.select(0, row).copy_(from.select(0, index));
+    return;
+  }
+  const int64_t bytes = from.size(1) * static_cast<int64_t>(from.element_size());
+  std::memcpy(static_cast<char*>(to.data_ptr()) + row * bytes,
+              static_cast<const char*>(from.data_ptr()) + index * bytes, static_cast<size_t>(bytes));
+}
+
+at::Tensor Gather(const at::Tensor& from, std::span<const int64_t> rows) {
+  if (!from.is_cpu()) {
+    return from.index_select(0, at::tensor(std::vector<int64_t>(rows.begin(), rows.end())).to(from.device()));
+  }
+  const at::Tensor gathered = at::empty({static_cast<int64_t>(rows.size()), from.size(1)}, from.options());
+  for (size_t i = 0; i < rows.size(); ++i) CopyRow(from, rows[i], gathered, static_cast<int64_t>(i));
+  return gathered;
+}
+
+// On the CPU by all threads; on other devices one after the other.
+template <typename F>
+void ForEach(size_t count, const at::Tensor& where, F f) {
+  const auto range = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) f(static_cast<size_t>(i));
+  };
+  if (where.is_cpu()) {
+    at::parallel_for(0, static_cast<int64_t>(count), /*grain_size=*/1, range);
+  } else {
+    range(0, static_cast<int64_t>(count));
+  }
+}
+
+Proposal Normalised(Shortlist best, DraftHandle next) {
+  kernels::DraftsForThisCpu<float>().log_softmax(best.scores.data(),
+                                                 static_cast<int64_t>(best.scores.size()));
+  return {.ids = std::move(best.ids), .log_probabilities = std::move(best.scores), .next = next};
+}
+
+}  // namespace
+
+Drafter::Drafter(int64_t vocab_size, int shortlist_size, std::optional<DraftHead> head)
+    : vocab_size_(vocab_size), shortlist_size_(shortlist_size), head_(std::move(head)) {}
+
+int64_t Drafter::KeepState(const at::Tensor& states, int64_t row) {
+  const int64_t slot = store_.TakeSlot();
+  if (!states_.defined()) states_ = at::empty({kFirstSlots, states.size(1)}, states.options());
+  if (slot >= states_.size(0)) states_ = at::cat({states_, at::empty_like(states_)});
+  CopyRow(states, row, states_, slot);
+  return slot;
+}
+
+DraftHandle Drafter::Keep(SequenceId id, Shortlist shortlist, const at::Tensor& states, int64_t row) {
+  KeptDraft draft{.shortlist = std::make_shared<const Shortlist>(std::move(shortlist))};
+  if (head_) draft.slot = KeepState(states, row);
+  return store_.Add(id, std::move(draft));
+}
+
+void Drafter::Append(SequenceId id, std::span<const TokenId> tokens) {
+  if (head_) store_.Append(id, tokens);
+}
+
+absl::Status Drafter::Check(const ProposalRequest& request) const {
+  if (store_.Find(request.sequence, request.handle) == nullptr) {
+    return absl::InternalError(
+        absl::StrCat("sequence ", request.sequence, " has no drafts ", request.handle));
+  }
+  if (request.previous < 0 || request.previous >= vocab_size_) {
+    return absl::InternalError("a proposal behind a token outside the embedding table");
+  }
+  return absl::OkStatus();
+}
+
+size_t Drafter::CandidatesFor(const ProposalRequest& request, const KeptDraft& draft,
+                              std::vector<Candidates>& all) const {
+  const Shortlist* shortlist = draft.shortlist.get();
+  for (size_t i = all.size(); i-- > 0;) {
+    if (all[i].shortlist == shortlist && all[i].recurrent == draft.recurrent) return i;
+  }
+  Candidates candidates{request.sequence, shortlist, draft.recurrent, shortlist->ids};
+  if (draft.recurrent) {
+    std::ranges::sort(candidates.ids);
+    std::vector<TokenId> joined;
+    std::ranges::set_union(candidates.ids, store_.Recent(request.sequence), std::back_inserter(joined));
+    candidates.ids.clear();
+    std::ranges::set_difference(joined, head_->frequent_tokens(), std::back_inserter(candidates.ids));
+    candidates.ids.insert(candidates.ids.end(), head_->frequent_tokens().begin(),
+                          head_->frequent_tokens().end());
+  }
+  all.push_back(std::move(candidates));
+  return all.size() - 1;
+}
+
+at::Tensor Drafter::Advance(std::span<const ProposalRequest> requests, std::span<const Job> jobs) const {
+  std::vector<int64_t> slots;
+  std::vector<TokenId> previous;
+  for (const Job& job : jobs) slots.push_back(job.draft.slot);
+  for (const ProposalRequest& request : requests) previous.push_back(request.previous);
+  return head_->Advance(Gather(states_, slots), previous);
+}
+
+// The frequent tokens of all recurrent drafts at once, so that their rows of lm_head are read once.
+void Drafter::ScoreFrequent(const at::Tensor& states, std::span<Job> jobs) const {
+  std::vector<int64_t> rows;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    if (jobs[i].draft.recurrent) rows.push_back(static_cast<int64_t>(i));
+  }
+  if (rows.empty()) return;
+  const at::Tensor scores = head_->ScoreFrequent(rows.size() == jobs.size() ? states : Gather(states, rows));
+  const int64_t count = scores.size(1);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::vector<float>& of_job = jobs[static_cast<size_t>(rows[i])].scores;
+    std::copy_n(scores.data_ptr<float>() + static_cast<int64_t>(i) * count, count, of_job.end() - count);
+  }
+}
+
+void Drafter::Score(const at::Tensor& states, std::span<const Candidates> candidates,
+                    std::span<Job> jobs) const {
+  struct Chunk {
+    size_t job, begin, end;
+  };
+  std::vector<Chunk> chunks;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    const size_t count = candidates[jobs[i].candidates].ids.size();
+    jobs[i].scores.resize(count);
+    const size_t apart = jobs[i].draft.recurrent ? head_->frequent_tokens().size() : 0;
+    for (size_t begin = 0; begin < count - apart; begin += kChunk) {
+      chunks.push_back({i, begin, std::min(begin + kChunk, count - apart)});
+    }
+  }
+  ScoreFrequent(states, jobs);
+  ForEach(chunks.size(), states, [&](size_t c) {
+    const Chunk& chunk = chunks[c];
+    Job& job = jobs[chunk.job];
+    const std::span<const TokenId> ids = candidates[job.candidates].ids;
+    const size_t size = chunk.end - chunk.begin;
+    head_->Score(states, static_cast<int64_t>(chunk.job), ids.subspan(chunk.begin, size),
+                 std::span(job.scores).subspan(chunk.begin, size));
+  });
+}
+
+absl::StatusOr<std::vector<Proposal>> Drafter::Propose(std::span<const ProposalRequest> requests) {
+  std::vector<Proposal> proposals(requests.size());
+  std::vector<Job> jobs(requests.size());
+  std::vector<Candidates> candidates;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    PASS_RETURN_IF_ERROR(Check(requests[i]));
+    jobs[i].draft = *store_.Find(requests[i].sequence, requests[i].handle);
+    if (!head_) {
+      proposals[i] = Normalised(*jobs[i].draft.shortlist, /*next=*/0);
+    } else {
+      jobs[i].candidates = CandidatesFor(requests[i], jobs[i].draft, candidates);
+    }
+  }
+  if (!head_ || requests.empty()) return proposals;
+
+  const at::Tensor states = Advance(requests, jobs);
+  Score(states, candidates, jobs);
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    proposals[i].next = store_.Add(requests[i].sequence, {.shortlist = jobs[i].draft.shortlist,
+                                                          .slot = KeepState(states, static_cast<int64_t>(i)),
+                                                          .recurrent = true});
+  }
+  ForEach(jobs.size(), states, [&](size_t i) {
+    const std::vector<TokenId>& ids = candidates[jobs[i].candidates].ids;
+    proposals[i] = Normalised(BestTokens(ids, jobs[i].scores, shortlist_size_), proposals[i].next);
+  });
+  return proposals;
+}
+
+}  // namespace pass

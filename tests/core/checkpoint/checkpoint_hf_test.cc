@@ -1,0 +1,245 @@
+#include <algorithm>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/checkpoint/checkpoint.h"
+#include "core/files/safetensors.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_llama.h"
+
+namespace pass {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char kIndex[] = "model.safetensors.index.json";
+
+// A folder with the tiny model, config changed by `change`.
+absl::StatusOr<std::unique_ptr<Checkpoint>> OpenWith(const std::function<void(json&)>& change,
+                                                     bool tied = false) {
+  const TemporaryFolder folder;
+  json config = TinyConfig(tied);
+  change(config);
+  folder.Write("config.json", config.dump());
+  const TinyWeights weights = MakeTinyWeights(/*tied=*/false);
+  EXPECT_TRUE(WriteSafetensors(folder.Path("model.safetensors"), {}, Views(weights)).ok());
+  return OpenCheckpoint(folder.path());
+}
+
+// The tiny model in two shards and their index.
+class Sharded : public testing::Test {
+ protected:
+  Sharded() : weights_(MakeTinyWeights(/*tied=*/false)) {
+    folder_.Write("config.json", TinyConfig(/*tied=*/false).dump());
+    const std::vector<TensorView> views = Views(weights_);
+    const size_t half = views.size() / 2;
+    WriteShard("model-00001-of-00002.safetensors", std::span(views).first(half));
+    WriteShard("model-00002-of-00002.safetensors", std::span(views).subspan(half));
+  }
+
+  void WriteShard(const std::string& name, std::span<const TensorView> views) {
+    ASSERT_TRUE(WriteSafetensors(folder_.Path(name), {}, views).ok());
+    for (const TensorView& view : views) index_["weight_map"][view.name] = name;
+  }
+
+  absl::StatusOr<std::unique_ptr<Checkpoint>> Open() {
+    folder_.Write(kIndex, index_.dump());
+    return OpenCheckpoint(folder_.path());
+  }
+
+  TemporaryFolder folder_;
+  TinyWeights weights_;
+  json index_ = {{"metadata", {{"total_size", 1}}}};
+};
+
+TEST_F(Sharded, ReadsTensorsOfEveryShard) {
+  const auto checkpoint = Open();
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  for (const auto& [name, tensor] : weights_) {
+    std::vector<float> values(tensor.values.size());
+    ASSERT_TRUE((*checkpoint)->Read(name, tensor.shape, values).ok()) << name;
+    EXPECT_EQ(values, tensor.values) << name;
+  }
+}
+
+TEST_F(Sharded, HasTheFingerprintOfTheSameWeightsInOneFile) {
+  const auto sharded = Open();
+  ASSERT_TRUE(sharded.ok()) << sharded.status();
+  const auto single = OpenWith([](json&) {});
+  ASSERT_TRUE(single.ok()) << single.status();
+  EXPECT_EQ((*sharded)->Fingerprint(), (*single)->Fingerprint());
+}
+
+TEST_F(Sharded, NamesAMissingShard) {
+  index_["weight_map"]["extra.weight"] = "model-00003-of-00003.safetensors";
+  ExpectRefused(Open().status(), absl::StatusCode::kNotFound,
+                {"model-00003-of-00003.safetensors", "no such file"});
+}
+
+TEST_F(Sharded, NamesATensorThatOnlyTheIndexOrOnlyTheShardHas) {
+  index_["weight_map"]["extra.weight"] = "model-00001-of-00002.safetensors";
+  ExpectInvalid(Open().status(), {"model-00001", "'extra.weight' is missing", kIndex});
+  index_["weight_map"].erase("extra.weight");
+  index_["weight_map"].erase("model.norm.weight");
+  ExpectInvalid(Open().status(), {"model-00002", "'model.norm.weight' is not in", kIndex});
+}
+
+TEST_F(Sharded, NamesATensorThatIsInTwoShards) {
+  const std::vector<TensorView> views = Views(weights_);
+  WriteShard("model-00002-of-00002.safetensors", views);
+  index_["weight_map"][views[0].name] = "model-00001-of-00002.safetensors";
+  ExpectInvalid(Open().status(), {"model-00001", "is not in", kIndex});
+}
+
+TEST_F(Sharded, RefusesAShardOutsideTheFolder) {
+  for (const char* name : {"../model.safetensors", "/etc/passwd", "sub/model.safetensors", "model.bin", ""}) {
+    json changed = index_;
+    changed["weight_map"]["model.norm.weight"] = name;
+    folder_.Write(kIndex, changed.dump());
+    ExpectInvalid(OpenCheckpoint(folder_.path()).status(), {kIndex, "'model.norm.weight'", "this folder"});
+  }
+}
+
+TEST_F(Sharded, RefusesAnIndexThatIsNone) {
+  for (const char* text : {"{}", R"({"weight_map": []})", R"({"weight_map": {"a": 1}})", "[]", "{"}) {
+    folder_.Write(kIndex, text);
+    ExpectInvalid(OpenCheckpoint(folder_.path()).status(), {kIndex});
+  }
+}
+
+TEST(HuggingFaceCheckpoint, NamesWhatIsMissingInTheFolder) {
+  const TemporaryFolder folder;
+  ExpectRefused(OpenCheckpoint(folder.path()).status(), absl::StatusCode::kNotFound,
+                {"config.json", "no such file"});
+  folder.Write("config.json", TinyConfig(/*tied=*/false).dump());
+  ExpectRefused(OpenCheckpoint(folder.path()).status(), absl::StatusCode::kNotFound,
+                {folder.path(), "model.safetensors", kIndex});
+}
+
+TEST(HuggingFaceCheckpoint, IgnoresATiedHeadThatIsStoredTwiceAndOldRotaryBuffers) {
+  const auto checkpoint = OpenWith([](json&) {}, /*tied=*/true);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_FALSE((*checkpoint)->Has("lm_head.weight"));
+  const TemporaryFolder folder;
+  folder.Write("config.json", TinyConfig(/*tied=*/false).dump());
+  TinyWeights weights = MakeTinyWeights(/*tied=*/false);
+  weights["model.layers.0.self_attn.rotary_emb.inv_freq"] = {.shape = {4}, .values = {1, 2, 3, 4}};
+  ASSERT_TRUE(WriteSafetensors(folder.Path("model.safetensors"), {}, Views(weights)).ok());
+  EXPECT_TRUE(OpenCheckpoint(folder.path()).ok()) << OpenCheckpoint(folder.path()).status();
+}
+
+TEST(HuggingFaceCheckpoint, RefusesAWeightOfIntegers) {
+  const TemporaryFolder folder;
+  folder.Write("config.json", TinyConfig(/*tied=*/false).dump());
+  const TinyWeights weights = MakeTinyWeights(/*tied=*/false);
+  std::vector<TensorView> views = Views(weights);
+  views.front().type = TensorType::kI32;
+  ASSERT_TRUE(WriteSafetensors(folder.Path("model.safetensors"), {}, views).ok());
+  ExpectInvalid(OpenCheckpoint(folder.path()).status(), {"'" + views.front().name + "' holds integers"});
+}
+
+TEST(HuggingFaceCheckpoint, NamesATensorThatIsMissingSurplusOrOfAnotherShape) {
+  const auto open = [](const std::function<void(TinyWeights&)>& change) {
+    const TemporaryFolder folder;
+    folder.Write("config.json", TinyConfig(/*tied=*/false).dump());
+    TinyWeights weights = MakeTinyWeights(/*tied=*/false);
+    change(weights);
+    EXPECT_TRUE(WriteSafetensors(folder.Path("model.safetensors"), {}, Views(weights)).ok());
+    return OpenCheckpoint(folder.path()).status();
+  };
+  ExpectInvalid(open([](TinyWeights& w) { w.erase("lm_head.weight"); }), {"'lm_head.weight' is missing"});
+  ExpectInvalid(
+      open([](TinyWeights& w) { w["model.layers.0.self_attn.q_proj.bias"] = w["model.norm.weight"]; }),
+      {"model.safetensors", "'model.layers.0.self_attn.q_proj.bias'", "no weight of a plain Llama"});
+  ExpectInvalid(open([](TinyWeights& w) { std::ranges::reverse(w["lm_head.weight"].shape); }),
+                {"model.safetensors", "'lm_head.weight' has shape [32, 8]", "asks for [8, 32]"});
+}
+
+TEST(HuggingFaceConfig, ReadsLlama3ScalingAsEitherTransformersWritesIt) {
+  const json scaling = {{"rope_type", "llama3"},
+                        {"factor", 32.0},
+                        {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0},
+                        {"original_max_position_embeddings", 8192}};
+  const auto older = OpenWith([&](json& config) {
+    config["rope_scaling"] = scaling;
+    config["rope_theta"] = 500000.0;
+  });
+  const auto newer = OpenWith([&](json& config) {
+    config.erase("rope_scaling");
+    config.erase("rope_theta");
+    config["rope_parameters"] = scaling;
+    config["rope_parameters"]["rope_theta"] = 500000.0;
+  });
+  for (const auto* checkpoint : {&older, &newer}) {
+    ASSERT_TRUE(checkpoint->ok()) << checkpoint->status();
+    const LlamaConfig& config = (**checkpoint)->config();
+    EXPECT_EQ(config.rope_theta, 500000.0);
+    ASSERT_TRUE(config.rope_scaling.has_value());
+    EXPECT_EQ(config.rope_scaling->factor, 32.0);
+    EXPECT_EQ(config.rope_scaling->original_context_length, 8192);
+  }
+}
+
+TEST(HuggingFaceConfig, RefusesFeaturesByName) {
+  const std::vector<std::pair<json, std::string>> cases = {
+      {{{"model_type", "qwen2"}}, "model_type is 'qwen2'"},
+      {{{"model_type", nullptr}}, "model_type is '(none)'"},
+      {{{"architectures", {"LlamaForSequenceClassification"}}}, "architectures"},
+      {{{"hidden_act", "gelu"}}, "hidden_act is 'gelu'"},
+      {{{"attention_bias", true}}, "attention_bias is true"},
+      {{{"mlp_bias", true}}, "mlp_bias is true"},
+      {{{"sliding_window", 4096}}, "sliding_window is set"},
+      {{{"quantization_config", {{"quant_method", "gptq"}}}}, "quantization_config is set"},
+      {{{"partial_rotary_factor", 0.5}}, "partial_rotary_factor"},
+      {{{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}}, "rope_scaling of type 'linear'"},
+      {{{"rope_scaling", {{"rope_type", "yarn"}}}}, "rope_scaling of type 'yarn'"},
+      {{{"rope_scaling", {{"rope_type", "llama3"}}}}, "factor is missing"},
+      {{{"rope_scaling", 2}}, "rope_scaling is not an object"}};
+  for (const auto& [change, words] : cases) {
+    ExpectInvalid(OpenWith([&](json& config) { config.update(change); }).status(), {"config.json", words});
+  }
+}
+
+TEST(HuggingFaceConfig, NamesASizeThatIsMissingOrAbsurd) {
+  for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+                          "num_attention_heads", "max_position_embeddings", "rms_norm_eps"}) {
+    ExpectInvalid(OpenWith([&](json& config) { config.erase(key); }).status(),
+                  {"config.json", key, "missing"});
+    ExpectInvalid(OpenWith([&](json& config) { config[key] = "many"; }).status(), {"config.json", key});
+    ExpectInvalid(OpenWith([&](json& config) { config[key] = 0; }).status(), {"config.json"});
+    ExpectInvalid(OpenWith([&](json& config) { config[key] = -4; }).status(), {"config.json"});
+  }
+  ExpectInvalid(OpenWith([](json& config) { config["num_hidden_layers"] = 2147483647; }).status(),
+                {"config.json", "number of layers is 2147483647"});
+  ExpectInvalid(OpenWith([](json& config) { config["num_key_value_heads"] = 3; }).status(),
+                {"config.json", "4 heads cannot share 3"});
+  ExpectInvalid(OpenWith([](json& config) { config["head_dim"] = 7; }).status(),
+                {"config.json", "even number"});
+  ExpectInvalid(OpenWith([](json& config) { config["hidden_size"] = 64; }).status(),
+                {"has shape", "asks for"});
+}
+
+TEST(HuggingFaceConfig, RefusesRopeScalingWithoutMeaning) {
+  const auto with = [](double factor, double low, double high, int64_t original) {
+    return OpenWith([&](json& config) {
+             config["rope_scaling"] = {{"rope_type", "llama3"},
+                                       {"factor", factor},
+                                       {"low_freq_factor", low},
+                                       {"high_freq_factor", high},
+                                       {"original_max_position_embeddings", original}};
+           })
+        .status();
+  };
+  EXPECT_TRUE(with(8, 1, 4, 8192).ok());
+  ExpectInvalid(with(0, 1, 4, 8192), {"config.json", "no meaning"});
+  ExpectInvalid(with(8, 4, 4, 8192), {"no meaning"});
+  ExpectInvalid(with(8, 1, 4, 0), {"original context length is 0"});
+}
+
+}  // namespace
+}  // namespace pass
