@@ -25,7 +25,6 @@ LoadOptions LoadOptionsOf(const ServerConfig& config) {
 
 EngineOptions EngineOptionsOf(const ServerConfig& config) {
   return {.max_sequences = config.max_sequences,
-          .max_batch_rows = MaxBatchRows(config),
           .prefill_chunk_rows = config.prefill_chunk,
           .measure_costs = true,
           .slow_reader_limit = config.slow_reader_timeout};

@@ -28,7 +28,7 @@ namespace pass {
 
 struct EngineOptions {
   int max_sequences = 16;        // decoding or prefilling at a time
-  int max_batch_rows = 512;      // rows of one forward
+  int row_budget = 1 << 20;      // rows of one forward; the model's own limit holds besides
   int prefill_chunk_rows = 128;  // prompt rows of one forward, shared by all sequences
   bool text_sources = true;      // `tree` drafts from the request's own text too; off: from the model alone
   bool measure_costs = false;    // before the first step; else what rows cost is learned on the way
@@ -40,9 +40,9 @@ struct EngineOptions {
 
 using RequestHandle = uint64_t;  // never reused, never 0
 
-class AutoPolicy;
 class Sequence;
-class TreePlanner;
+class Speculation;
+struct ForwardPart;
 struct RowGrant;
 
 class Engine {
@@ -87,12 +87,13 @@ class Engine {
   void ChooseMethods();
   std::vector<RowGrant> GrantRows() const;
   absl::Status Draft(std::span<const RowGrant> grants);
-  void ChooseTreeRows(std::span<const RowGrant> grants);
-  std::vector<Row> PlanRows(std::span<const RowGrant> grants);
-  ForwardReport Describe() const;
+  // Returns the sequences, by index, whose rows were chosen.
+  std::vector<size_t> ChooseRows(std::span<const RowGrant> grants);
   bool RunForward();
   absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows);
-  void HandOver(std::span<const RowResult> results, absl::Time start);
+  void TakeResults(std::span<const RowResult> results, std::span<ForwardPart> parts, absl::Time start);
+  absl::Status Keep(const Sequence& sequence, const ForwardPart& part);
+  void HandOver(std::span<const ForwardPart> parts, std::span<const size_t> choosers, absl::Time start);
   void FailForward(const absl::Status& status, std::span<const RowGrant> grants);
   void Report(Sequence& sequence, absl::Time now);
   void Finish(Sequence& sequence);
@@ -104,8 +105,8 @@ class Engine {
   EngineObserver no_observer_;
   EngineObserver* const observer_;
   const Clock* const clock_;
-  std::unique_ptr<AutoPolicy> policy_;
-  std::unique_ptr<TreePlanner> planner_;
+  const int row_budget_;
+  std::unique_ptr<Speculation> speculation_;
   Sequences waiting_;  // oldest first
   Sequences running_;  // oldest first
 };

@@ -253,13 +253,8 @@ void WidenAll(const T* in, float* out, int64_t count) {
 }
 
 template <typename T>
-void NarrowAll(const float* in, T* out, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) Narrow(in[i], &out[i]);
-}
-
-template <typename T>
 constexpr Table<T> MakeTable() {
-  return {AddRmsNorm<T>, RopeSplit<T>, Attention<T>, SwiGlu<T>, WidenAll<T>, NarrowAll<T>};
+  return {AddRmsNorm<T>, RopeSplit<T>, Attention<T>, SwiGlu<T>, WidenAll<T>};
 }
 
 }  // namespace

@@ -47,7 +47,6 @@ struct Table {
   // out = silu(gate) * up for columns [begin, end) of all rows. gate_up: [rows, 2 * ffn_width], gate first.
   void (*swiglu)(const T* gate_up, int64_t rows, int64_t ffn_width, T* out, int64_t begin, int64_t end);
   void (*widen)(const T* in, float* out, int64_t count);
-  void (*narrow)(const float* in, T* out, int64_t count);
 };
 
 // The table for this CPU.

@@ -35,7 +35,6 @@ class Linear {
                             int64_t end) const;
 
   Path path() const { return path_; }
-  int64_t out_features() const { return out_features_; }
 
   // The formulation by ATen, on the plain weight: test oracle and path of other devices.
   static at::Tensor Aten(const at::Tensor& x, const at::Tensor& weight);

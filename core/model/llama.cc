@@ -34,7 +34,7 @@ void WidenRow(const at::Tensor& logits, int64_t index, std::span<float> out) {
 }  // namespace
 
 Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, LookaheadWeights lookahead,
-             KvCache cache, int max_batch_rows, int num_threads)
+             KvCache cache, int num_threads)
     : config_(config),
       shape_{config.num_heads, config.num_kv_heads, config.head_dim},
       info_(std::move(info)),
@@ -43,10 +43,9 @@ Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, Lo
       rope_(MakeRopeTables(config, weights_.embedding.device())),
       cache_(std::move(cache)),
       drafter_(config.vocab_size, info_.shortlist_size, std::move(lookahead_.head)),
-      max_batch_rows_(max_batch_rows),
       num_threads_(num_threads),
       options_(weights_.embedding.options()) {
-  const int64_t rows = max_batch_rows;
+  const int64_t rows = info_.max_batch_rows;
   const int64_t heads_width = int64_t{config.num_heads} * config.head_dim;
   buffers_.residual = at::zeros({rows, config.width}, options_.dtype(at::kFloat));
   buffers_.normed = at::zeros({rows, config.width}, options_);
@@ -90,9 +89,9 @@ absl::Status Llama::CheckRow(std::span<const Row> rows, int index) const {
 
 absl::Status Llama::Check(std::span<const Row> rows) const {
   if (rows.empty()) return absl::InternalError("a forward without rows");
-  if (static_cast<int64_t>(rows.size()) > max_batch_rows_) {
+  if (std::ssize(rows) > info_.max_batch_rows) {
     return absl::InternalError(
-        absl::StrCat("a forward of ", rows.size(), " rows; at most ", max_batch_rows_));
+        absl::StrCat("a forward of ", rows.size(), " rows; at most ", info_.max_batch_rows));
   }
   for (int i = 0; i < static_cast<int>(rows.size()); ++i) PASS_RETURN_IF_ERROR(CheckRow(rows, i));
   return absl::OkStatus();

@@ -23,7 +23,7 @@ class Llama final : public LanguageModel {
  public:
   // `num_threads`: torch's intra-op threads; 0: its default.
   Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, LookaheadWeights lookahead,
-        KvCache cache, int max_batch_rows, int num_threads);
+        KvCache cache, int num_threads);
 
   const ModelInfo& info() const override { return info_; }
   KvUsage kv_usage() const override { return cache_.usage(); }
@@ -71,10 +71,9 @@ class Llama final : public LanguageModel {
   RopeTables rope_;
   KvCache cache_;
   Drafter drafter_;
-  int max_batch_rows_;
   int num_threads_;
   at::TensorOptions options_;   // compute type and device
-  Buffers buffers_;             // of max_batch_rows rows
+  Buffers buffers_;             // of info_.max_batch_rows rows
   std::vector<Row> last_rows_;  // of the last forward, for Commit
 };
 

@@ -59,7 +59,7 @@ absl::StatusOr<LookaheadTokens> LoadLookahead(const LoadOptions& options, const 
 }
 
 ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const LlamaConfig& config,
-                   ComputeType compute_type, const LookaheadTokens& lookahead) {
+                   ComputeType compute_type, const LookaheadTokens& lookahead, int max_batch_rows) {
   ModelInfo info{.name = checkpoint.name(),
                  .architecture = "llama",
                  .dtype = compute_type == ComputeType::kBf16 ? "bf16" : "fp32",
@@ -71,7 +71,8 @@ ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const 
                  .width = static_cast<int>(config.width),
                  .num_lookahead = static_cast<int>(lookahead.facts.num_lookahead),
                  .has_adapter = !lookahead.adapter.empty(),
-                 .has_head = lookahead.head.has_value()};
+                 .has_head = lookahead.head.has_value(),
+                 .max_batch_rows = max_batch_rows};
   info.shortlist_size = static_cast<int>(std::min<int64_t>(info.shortlist_size, config.vocab_size));
   return info;
 }
@@ -103,13 +104,13 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   if (cache.usage().total_pages < 1) {
     return absl::InvalidArgumentError("--kv-cache-mib is too small for one page of this model; raise it");
   }
-  ModelInfo info = Describe(*checkpoint, fingerprint, config, compute_type, lookahead);
+  ModelInfo info =
+      Describe(*checkpoint, fingerprint, config, compute_type, lookahead, options.max_batch_rows);
   info.device = options.device;
   LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, weights);
   weights.lm_head_rows.reset();  // the head has them if there is one
-  loaded.model =
-      std::make_unique<Llama>(config, std::move(info), std::move(weights), std::move(lookahead_weights),
-                              std::move(cache), options.max_batch_rows, options.num_threads);
+  loaded.model = std::make_unique<Llama>(config, std::move(info), std::move(weights),
+                                         std::move(lookahead_weights), std::move(cache), options.num_threads);
   KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {

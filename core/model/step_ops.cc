@@ -6,6 +6,7 @@
 
 #include "core/kernels/kernels.h"
 #include "core/model/aten_ops.h"
+#include "core/model/compute_type.h"
 
 namespace pass {
 namespace {
@@ -18,16 +19,6 @@ constexpr int64_t kGatesPerThread = 4096;  // nor are fewer of these
 template <typename T>
 T* Data(const at::Tensor& tensor) {
   return static_cast<T*>(tensor.data_ptr());
-}
-
-// Calls f with a null pointer of the kernel's element type.
-template <typename F>
-void ForComputeType(const at::Tensor& tensor, F f) {
-  if (tensor.scalar_type() == at::kBFloat16) {
-    f(static_cast<Bf16*>(nullptr));
-  } else {
-    f(static_cast<float*>(nullptr));
-  }
 }
 
 template <typename T>

@@ -1,4 +1,4 @@
-#include "core/engine/measure_costs.h"
+#include "core/engine/speculation/measure_costs.h"
 
 #include <algorithm>
 #include <limits>
@@ -39,8 +39,8 @@ std::vector<Row> RowsOf(SequenceId sequence, int prefix, int count, const ModelI
 
 }  // namespace
 
-absl::StatusOr<std::vector<CostSample>> MeasureCosts(LanguageModel& model, const Clock& clock,
-                                                     int most_rows) {
+absl::StatusOr<std::vector<CostSample>> MeasureForwards(LanguageModel& model, const Clock& clock,
+                                                        int most_rows) {
   const ModelInfo& info = model.info();
   const int prefix = std::min({kPrefix, most_rows, info.context_length / 2});
   PASS_ASSIGN_OR_RETURN(const SequenceId sequence, model.Open(prefix));
