@@ -77,7 +77,7 @@ absl::Status Run(const ServerConfig& config) {
                                engine_options, &metrics, &clock),
       config.max_queue, &clock);
   load_clock.Report("warm_up", 0);
-  PASS_RETURN_IF_ERROR(WarmUp(model, WarmUpOptionsOf(config), &engine));
+  PASS_RETURN_IF_ERROR(WarmUp(model, WarmUpOptionsOf(config), clock, &engine));
   ReportModel(model, loaded, &load_clock, &metrics);
   metrics.set_counting(true);
 

@@ -107,7 +107,8 @@ void Engine::CancelAll(FinishReason reason, const absl::Status& error) {
 
 // A model that fails here fails on the first request too, and then somebody hears of it.
 void Engine::Prepare() {
-  if (options_.measure_costs) speculation_->MeasureCosts(*model_, *clock_, row_budget_);
+  if (options_.measuring_time <= absl::ZeroDuration()) return;
+  speculation_->MeasureCosts(*model_, *clock_, options_.measuring_time);
 }
 
 bool Engine::Step() {

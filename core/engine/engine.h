@@ -31,7 +31,8 @@ struct EngineOptions {
   int row_budget = 1 << 20;      // rows of one forward; the model's own limit holds besides
   int prefill_chunk_rows = 128;  // prompt rows of one forward, shared by all sequences
   bool text_sources = true;      // `tree` drafts from the request's own text too; off: from the model alone
-  bool measure_costs = false;    // before the first step; else what rows cost is learned on the way
+  // Time that Prepare may spend on measuring what rows cost; what it does not measure is learned on the way.
+  absl::Duration measuring_time = absl::ZeroDuration();
   absl::Duration slow_reader_limit = absl::Seconds(30);  // a sink that is not Ready for so long is cancelled
 
   // INVALID_ARGUMENT names the option and its range.
@@ -62,7 +63,7 @@ class Engine {
               absl::Time requested = absl::InfiniteFuture());
   void CancelAll(FinishReason reason, const absl::Status& error);
 
-  // Measures what rows cost, if the options say so. Once, before the first Step.
+  // Measures what rows cost, if the options give time for it. Once, before the first Step.
   void Prepare();
 
   // Drops what was cancelled or has expired, and admits who fits: what Step begins with, for a caller that

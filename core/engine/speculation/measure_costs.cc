@@ -1,34 +1,60 @@
 #include "core/engine/speculation/measure_costs.h"
 
 #include <algorithm>
-#include <limits>
+#include <map>
+#include <numeric>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/time/time.h"
 #include "core/base/status_macros.h"
 
 namespace pass {
 namespace {
 
-constexpr int kRowCounts[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
-constexpr int kPrefix = 32;      // tokens that the rows attend to
-constexpr int kRepetitions = 3;  // the fastest counts: the others met something else
-constexpr int kRowsPerLookahead = 4;
+constexpr int kPrefillRows = 64;  // of a forward
+constexpr SamplingOptions kGreedy{.temperature = 0};
 
-// A chain of ordinary rows behind the prefix; each fourth row is a look-ahead row behind the one before.
-std::vector<Row> RowsOf(SequenceId sequence, int prefix, int count, const ModelInfo& info,
-                        const SamplingOptions& sampling) {
+TokenId AnyToken(int i, const ModelInfo& info) { return static_cast<TokenId>(i % info.vocab_size); }
+
+absl::StatusOr<SequenceId> OpenWithPrefix(LanguageModel& model, int prefix) {
+  PASS_ASSIGN_OR_RETURN(const SequenceId sequence, model.Open(prefix));
+  const int most = std::min(kPrefillRows, model.info().max_batch_rows);
+  for (int done = 0; done < prefix;) {
+    std::vector<Row> rows(std::min(most, prefix - done));
+    for (int i = 0; i < std::ssize(rows); ++i) {
+      rows[i] = {.sequence = sequence,
+                 .token = AnyToken(done + i, model.info()),
+                 .position = done + i,
+                 .parent = i == 0 ? kCommittedPrefix : i - 1};
+    }
+    std::vector<int> all(rows.size());
+    std::iota(all.begin(), all.end(), 0);
+    absl::Status status = model.Forward(rows).status();
+    if (status.ok()) status = model.Commit(sequence, all);
+    if (!status.ok()) {
+      model.Close(sequence);
+      return status;
+    }
+    done += static_cast<int>(rows.size());
+  }
+  return sequence;
+}
+
+// A chain of ordinary rows behind the prefix, which draw greedily; among them look-ahead rows, each behind the row
+// before it.
+std::vector<Row> RowsOf(SequenceId sequence, int count, const ModelInfo& info,
+                        const MeasureOptions& options) {
   std::vector<Row> rows;
   int last = kCommittedPrefix;  // ordinary row
-  int32_t position = prefix;
+  int32_t position = options.prefix;
   for (int i = 0; i < count; ++i) {
-    const bool lookahead = info.num_lookahead > 0 && i % kRowsPerLookahead == kRowsPerLookahead - 1;
+    const int every = options.rows_per_lookahead;
+    const bool lookahead = info.num_lookahead > 0 && every > 0 && i % every == every - 1;
     rows.push_back({.sequence = sequence,
-                    .token = static_cast<TokenId>(i % info.vocab_size),
+                    .token = AnyToken(position, info),
                     .lookahead = lookahead ? 1 : 0,
                     .position = position,
                     .parent = last,
-                    .sampling = &sampling,
+                    .sampling = &kGreedy,
                     .output = lookahead ? RowOutput::kShortlist : RowOutput::kToken});
     if (lookahead) continue;
     last = i;
@@ -39,37 +65,33 @@ std::vector<Row> RowsOf(SequenceId sequence, int prefix, int count, const ModelI
 
 }  // namespace
 
-absl::StatusOr<std::vector<CostSample>> MeasureForwards(LanguageModel& model, const Clock& clock,
-                                                        int most_rows) {
+absl::StatusOr<std::vector<ForwardCost>> MeasureForwards(LanguageModel& model, const Clock& clock,
+                                                         const MeasureOptions& options) {
   const ModelInfo& info = model.info();
-  const int prefix = std::min({kPrefix, most_rows, info.context_length / 2});
-  PASS_ASSIGN_OR_RETURN(const SequenceId sequence, model.Open(prefix));
+  MeasureOptions fitting = options;
+  fitting.prefix = std::min(options.prefix, info.context_length / 2);
+  std::erase_if(fitting.rows, [&](int count) {
+    return count > info.max_batch_rows || fitting.prefix + count > info.context_length;
+  });
+  PASS_ASSIGN_OR_RETURN(const SequenceId sequence, OpenWithPrefix(model, fitting.prefix));
   const absl::Cleanup close = [&] { model.Close(sequence); };
-  const SamplingOptions sampling{.temperature = 0};
-  std::vector<Row> prompt;
-  std::vector<int> all;
-  for (int i = 0; i < prefix; ++i) {
-    prompt.push_back({.sequence = sequence,
-                      .token = static_cast<TokenId>(i % info.vocab_size),
-                      .position = i,
-                      .parent = i - 1});
-    all.push_back(i);
-  }
-  PASS_RETURN_IF_ERROR(model.Forward(prompt).status());
-  PASS_RETURN_IF_ERROR(model.Commit(sequence, all));
-  std::vector<CostSample> samples;
-  for (const int count : kRowCounts) {
-    if (count > most_rows || prefix + count > info.context_length) break;
-    const std::vector<Row> rows = RowsOf(sequence, prefix, count, info, sampling);
-    double fastest = std::numeric_limits<double>::infinity();
-    for (int i = 0; i < kRepetitions; ++i) {
+  const absl::Time begin = clock.Now();
+  std::map<int, std::vector<double>> seconds;  // by rows
+  for (int repetition = 0; repetition < fitting.repetitions; ++repetition) {
+    for (const int count : fitting.rows) {
+      if (!seconds.empty() && clock.Now() - begin > fitting.budget) break;
+      const std::vector<Row> rows = RowsOf(sequence, count, info, fitting);
       const absl::Time start = clock.Now();
       PASS_RETURN_IF_ERROR(model.Forward(rows).status());
-      fastest = std::min(fastest, absl::ToDoubleSeconds(clock.Now() - start));
+      seconds[count].push_back(absl::ToDoubleSeconds(clock.Now() - start));
     }
-    samples.push_back({.rows = count, .seconds = fastest});
   }
-  return samples;
+  std::vector<ForwardCost> costs;
+  for (auto& [count, times] : seconds) {
+    std::ranges::sort(times);
+    costs.push_back({.rows = count, .median_seconds = times[times.size() / 2], .fastest_seconds = times[0]});
+  }
+  return costs;
 }
 
 }  // namespace pass

@@ -4,9 +4,13 @@
 
 namespace pass {
 
-void Speculation::MeasureCosts(LanguageModel& model, const Clock& clock, int most_rows) {
-  const absl::StatusOr<std::vector<CostSample>> samples = MeasureForwards(model, clock, most_rows);
-  if (samples.ok()) planner_.costs().Set(*samples);
+void Speculation::MeasureCosts(LanguageModel& model, const Clock& clock, absl::Duration budget) {
+  const absl::StatusOr<std::vector<ForwardCost>> costs =
+      MeasureForwards(model, clock, MeasureOptions{.budget = budget});
+  if (!costs.ok()) return;
+  std::vector<CostSample> samples;  // the fastest: the other forwards met something else
+  for (const ForwardCost& cost : *costs) samples.push_back({cost.rows, cost.fastest_seconds});
+  planner_.costs().Set(samples);
 }
 
 void Speculation::Observe(const ForwardReport& report, std::span<const Absorbed* const> outcomes) {

@@ -25,9 +25,9 @@ class Speculation {
   // How likely candidates are, learned from all requests; for their decoders.
   DraftCalibration* calibration() { return planner_.calibration(); }
 
-  // Measures what a forward costs by its number of rows. Without it, or if the model fails, that is learned while
-  // serving. `most_rows`: of a forward.
-  void MeasureCosts(LanguageModel& model, const Clock& clock, int most_rows);
+  // Measures what a forward costs by its number of rows, for about so long. What is not measured, or if the model fails,
+  // is learned while serving.
+  void MeasureCosts(LanguageModel& model, const Clock& clock, absl::Duration budget);
 
   // The method that sequences with method `auto` take for the next forward, in which about `batch` sequences decode.
   // Once per forward that has such a sequence.
