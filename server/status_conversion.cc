@@ -50,7 +50,7 @@ absl::Status Violations::ToStatus() const {
   if (empty()) return absl::OkStatus();
   google::rpc::BadRequest bad_request;
   std::string message = "invalid request:";
-  for (const FieldViolation& violation : reported_) {
+  for (const Violation& violation : reported_) {
     auto* entry = bad_request.add_field_violations();
     entry->set_field(violation.field);
     entry->set_description(violation.description);

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "core/base/field_violation.h"
 
 namespace pass {
 
@@ -20,14 +19,19 @@ class Violations {
  public:
   static constexpr size_t kMaxReported = 16;
 
+  // `field`: its path in the API that the request came by. `description`: what would be right.
   void Add(std::string field, std::string description);
   bool empty() const { return reported_.empty(); }
-  const std::vector<FieldViolation>& reported() const { return reported_; }
   // OK when empty, else INVALID_ARGUMENT with a google.rpc.BadRequest.
   absl::Status ToStatus() const;
 
  private:
-  std::vector<FieldViolation> reported_;
+  struct Violation {
+    std::string field;
+    std::string description;
+  };
+
+  std::vector<Violation> reported_;
   size_t left_out_ = 0;
 };
 

@@ -78,8 +78,8 @@ void TranslateSampling(const v1::Sampling& sampling, SamplingOptions* result, Vi
   if (sampling.has_top_p()) result->top_p = sampling.top_p();
   if (sampling.has_min_p()) result->min_p = sampling.min_p();
   result->seed = sampling.has_seed() ? sampling.seed() : Draw(kSeedLimit);
-  for (FieldViolation& violation : result->Validate()) {
-    violations->Add(std::move(violation.field), std::move(violation.description));
+  for (OptionViolation& violation : result->Validate()) {
+    violations->Add(absl::StrCat("sampling.", violation.name), std::move(violation.description));
   }
 }
 
