@@ -157,7 +157,7 @@ grpc::ServerUnaryReactor* PassService::Tokenize(grpc::CallbackServerContext* con
     if (static_cast<int64_t>(request->text().size()) > limit) return TooLong("text", limit, "bytes");
     const Tokenizer& tokenizer = *backend->model->text.tokenizer;
     const bool add_bos = request->has_add_bos() ? request->add_bos() : tokenizer.add_bos();
-    const auto ids = EncodeText(request->text(), add_bos, request->parse_control(), tokenizer);
+    const auto ids = EncodeText(request->text(), tokenizer, add_bos, request->parse_control());
     if (!ids.ok()) return ClientError(ids.status(), "Tokenize");
     response->mutable_token_ids()->Assign(ids->begin(), ids->end());
     return absl::OkStatus();

@@ -56,16 +56,9 @@ void CheckTokenIds(const google::protobuf::RepeatedField<int32_t>& ids, int64_t 
   }
 }
 
-absl::StatusOr<std::vector<TokenId>> EncodeText(const std::string& text, bool add_bos, bool parse_control,
-                                                const Tokenizer& tokenizer) {
-  PASS_ASSIGN_OR_RETURN(std::vector<TokenId> ids, tokenizer.Encode(text, parse_control));
-  if (add_bos && tokenizer.bos().has_value()) ids.insert(ids.begin(), *tokenizer.bos());
-  return ids;
-}
-
-absl::StatusOr<std::vector<TokenId>> EncodePrompt(const v1::GenerateRequest& request,
-                                                  const ServedModel& model, const RequestLimits& limits,
-                                                  Violations* violations) {
+absl::StatusOr<std::vector<TokenId>> TranslatePrompt(const v1::GenerateRequest& request,
+                                                     const ServedModel& model, const RequestLimits& limits,
+                                                     Violations* violations) {
   switch (request.prompt_case()) {
     case v1::GenerateRequest::kText: {
       const auto bytes = static_cast<int64_t>(request.text().size());
@@ -73,7 +66,7 @@ absl::StatusOr<std::vector<TokenId>> EncodePrompt(const v1::GenerateRequest& req
       if (bytes > limits.max_prompt_bytes) violations->Add("text", TooManyBytes(limits.max_prompt_bytes));
       if (bytes == 0 || bytes > limits.max_prompt_bytes) return std::vector<TokenId>{};
       const Tokenizer& tokenizer = *model.text.tokenizer;
-      return EncodeText(request.text(), tokenizer.add_bos(), /*parse_control=*/false, tokenizer);
+      return EncodeText(request.text(), tokenizer, tokenizer.add_bos());
     }
     case v1::GenerateRequest::kTokenIds: {
       const auto& ids = request.token_ids().ids();

@@ -13,16 +13,12 @@ namespace pass {
 
 // The prompt's ids, empty when something is wrong with it; what is wrong goes to `violations`.
 // FAILED_PRECONDITION: a chat for a model without a known template. INTERNAL: the tokenizer failed.
-absl::StatusOr<std::vector<TokenId>> EncodePrompt(const v1::GenerateRequest& request,
-                                                  const ServedModel& model, const RequestLimits& limits,
-                                                  Violations* violations);
+absl::StatusOr<std::vector<TokenId>> TranslatePrompt(const v1::GenerateRequest& request,
+                                                     const ServedModel& model, const RequestLimits& limits,
+                                                     Violations* violations);
 
 // Ids as they come from outside: each is a row of the embedding table. Violations are named "`field`[i]".
 void CheckTokenIds(const google::protobuf::RepeatedField<int32_t>& ids, int64_t vocab_size,
                    const std::string& field, Violations* violations);
-
-// Text as ids, with bos in front where wanted.
-absl::StatusOr<std::vector<TokenId>> EncodeText(const std::string& text, bool add_bos, bool parse_control,
-                                                const Tokenizer& tokenizer);
 
 }  // namespace pass

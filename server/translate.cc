@@ -172,7 +172,7 @@ absl::StatusOr<GenerationRequest> Translate(const v1::GenerateRequest& request, 
   TranslateSpeculation(request.speculation(), model.info.num_lookahead, limits, &result, &violations);
   if (request.has_skip_special_tokens()) result.skip_special_tokens = request.skip_special_tokens();
 
-  absl::StatusOr<std::vector<TokenId>> prompt = EncodePrompt(request, model, limits, &violations);
+  absl::StatusOr<std::vector<TokenId>> prompt = TranslatePrompt(request, model, limits, &violations);
   if (prompt.ok() && !prompt->empty()) {
     FitIntoContext(request, static_cast<int64_t>(prompt->size()), model.max_sequence_tokens, &result,
                    &violations);
