@@ -81,16 +81,8 @@ absl::Status DuplicateIdError() {
   return absl::AlreadyExistsError("a request with this request_id is in flight");
 }
 
-absl::Status UnknownModelError() {
-  return absl::NotFoundError("no such model is loaded; GetModelInfo names the one that is");
-}
-
 absl::Status NoLookaheadError() {
   return absl::FailedPreconditionError("method \"pass\" needs look-ahead tokens, and none are loaded");
-}
-
-absl::Status NoChatTemplateError() {
-  return absl::FailedPreconditionError("the loaded model has no known chat template; send text or token_ids");
 }
 
 absl::Status ClientError(const absl::Status& error, const std::string& request_id) {

@@ -52,6 +52,10 @@ class TheRules(unittest.TestCase):
             "core/decode/a.cc": "core/engine/engine.h",
             "core/engine/a.cc": "core/model/load.h",
             "server/a.cc": "client/client.h",
+            "server/b.cc": "proto/messages.h",
+            "server/gateway/a.h": "proto/messages.h",
+            "server/gateway/a.cc": "server/config.h",
+            "server/dialects/one/a.cc": "server/grpc_server.h",
             "client/a.cc": "core/base/clock.h",
             "bench/a.cc": "server/service.h",
         }
@@ -65,10 +69,26 @@ class TheRules(unittest.TestCase):
             "core/decode/a.cc": "core/language_model/language_model.h",
             "core/engine/a.cc": "core/text/stream_decoder.h",
             "server/a.cc": "core/model/load.h",
+            "server/b.cc": "server/gateway/gateway.h",
+            "server/gateway/a.cc": "server/metrics.h",
+            "server/dialects/one/a.cc": "server/gateway/gateway.h",
+            "server/dialects/one/b.cc": "proto/messages.h",
             "client/a.cc": "pass_server/v1/generation.grpc.pb.h",
         }
         for path, header in along.items():
             self.assert_silent({path: including(header)})
+
+    def test_dialects_are_apart(self):
+        against = {
+            "server/gateway/a.cc": "google/rpc/status.pb.h",
+            "server/gateway/b.cc": "server/dialects/one/reply.h",
+            "server/dialects/one/a.cc": "server/dialects/two/reply.h",
+            "server/health.cc": "server/dialects/one/service.h",
+        }
+        for path, header in against.items():
+            self.assert_bites(rules.dialects_are_apart, {path: including(header)})
+        self.assert_silent({"server/dialects/one/a.cc": including("server/dialects/one/reply.h")})
+        self.assert_silent({"server/main.cc": including("server/dialects/one/service.h")})
 
     def test_model_is_closed(self):
         self.assert_bites(rules.model_is_closed, {"tests/server/a.cc": including("core/model/weights.h")})

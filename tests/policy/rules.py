@@ -22,6 +22,8 @@ ENGINE = ["core/engine/"] + DECODE + TEXT
 CHECKPOINT = ["core/checkpoint/"] + FILES
 MODEL = ["core/model/load.h"]
 PROTO = ["proto/", "pass_server/v1/"]
+SERVER_BASE = ["server/logging.h", "server/metrics.h", "server/status_conversion.h"]
+GATEWAY = ["server/gateway/"] + SERVER_BASE + ENGINE
 ARROWS = {
     "core/base": [],
     "core/sampling": BASE,
@@ -35,7 +37,9 @@ ARROWS = {
     "core/decode": SEAM,
     "core/engine": DECODE + TEXT,
     "core/train": ENGINE + CORPUS + CHECKPOINT + ["core/model/"],
-    "server": ENGINE + MODEL + PROTO,
+    "server/gateway": GATEWAY,
+    "server/dialects": ["server/config.h", "server/named_service.h"] + GATEWAY + PROTO,
+    "server": ENGINE + MODEL,
     "client": PROTO,
     "bench": ["client/"] + ENGINE + CORPUS + MODEL + PROTO,
 }
@@ -72,6 +76,17 @@ def arrows(tree):
         allowed = ARROWS[folder] + [folder + "/"]
         if not any(header == name or (name.endswith("/") and header.startswith(name)) for name in allowed):
             yield f"{path}: {folder} must not include {header}"
+
+
+def dialects_are_apart(tree):
+    """The gateway knows no generated message, a dialect knows no other dialect, and of the rest only main knows any."""
+    for path, header in includes(tree):
+        if path.startswith("server/gateway/") and header.endswith(".pb.h"):
+            yield f"{path}: {header} is a dialect's, and the gateway serves all of them"
+        if not path.startswith("server/") or path == "server/main.cc" or not header.startswith("server/dialects/"):
+            continue
+        if path.split("/")[:3] != header.split("/")[:3]:
+            yield f"{path}: {header} is for server/main.cc and its own folder"
 
 
 def model_is_closed(tree):
@@ -153,8 +168,8 @@ def documented(tree):
             yield f"server/metric_series.cc: pass_{metric} is not in docs/OPERATIONS.md"
 
 
-RULES = [arrows, model_is_closed, torch_headers, core_is_bare, no_parent_includes, short_files, every_test_is_built,
-         no_machine_paths, plain_names, documented]
+RULES = [arrows, dialects_are_apart, model_is_closed, torch_headers, core_is_bare,
+         no_parent_includes, short_files, every_test_is_built, no_machine_paths, plain_names, documented]
 
 
 def check(tree):

@@ -1,11 +1,11 @@
-#include "server/prompt.h"
+#include "server/dialects/pass_v1/prompt.h"
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/base/status_macros.h"
+#include "core/text/text_model.h"
 
-namespace pass {
+namespace pass::pass_v1 {
 namespace {
 
 // Beside its content a message costs a few control tokens, counted here as bytes so that one cap bounds both.
@@ -13,8 +13,12 @@ constexpr int64_t kBytesPerMessage = 32;
 
 std::string TooManyBytes(int64_t limit) { return absl::StrCat("at most ", limit, " bytes"); }
 
-absl::StatusOr<std::vector<TokenId>> EncodeChat(const v1::Chat& chat, const ServedModel& model,
-                                                const RequestLimits& limits, Violations* violations) {
+absl::Status NoChatTemplateError() {
+  return absl::FailedPreconditionError("the loaded model has no known chat template; send text or token_ids");
+}
+
+absl::StatusOr<std::vector<TokenId>> TranslateChat(const v1::Chat& chat, const ServedModel& model,
+                                                   const RequestLimits& limits, Violations* violations) {
   int64_t bytes = 0;
   bool well_formed = true;
   for (int i = 0; i < chat.messages_size(); ++i) {
@@ -79,7 +83,7 @@ absl::StatusOr<std::vector<TokenId>> TranslatePrompt(const v1::GenerateRequest& 
       return std::vector<TokenId>(ids.begin(), ids.end());
     }
     case v1::GenerateRequest::kChat:
-      return EncodeChat(request.chat(), model, limits, violations);
+      return TranslateChat(request.chat(), model, limits, violations);
     case v1::GenerateRequest::PROMPT_NOT_SET:
       break;
   }
@@ -87,4 +91,4 @@ absl::StatusOr<std::vector<TokenId>> TranslatePrompt(const v1::GenerateRequest& 
   return std::vector<TokenId>{};
 }
 
-}  // namespace pass
+}  // namespace pass::pass_v1
