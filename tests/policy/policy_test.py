@@ -90,6 +90,27 @@ class TheRules(unittest.TestCase):
         self.assert_silent({"server/dialects/one/a.cc": including("server/dialects/one/reply.h")})
         self.assert_silent({"server/main.cc": including("server/dialects/one/service.h")})
 
+    def test_one_type_has_one_name(self):
+        one = "#pragma once\nnamespace pass {\nstruct Draft {\n  int token = 0;\n};\n}  // namespace pass\n"
+        for other in (
+            one,
+            "namespace pass {\nclass Draft final : public Base<int, 2> {\n};\n}",
+            "namespace pass {\nenum class Draft : uint8_t { kOne };\n}",
+            "namespace pass {\nnamespace {\nint x = f({1});\n}\nclass ABSL_LOCKABLE Draft {};\n}",
+            "namespace pass {\ntemplate <typename T>\nstruct [[nodiscard]] Draft {};\n}",
+        ):
+            for path in ("core/model/a.h", "server/a.cc", "client/a.h", "bench/a.cc"):
+                self.assert_bites(rules.one_type_one_name, {"core/decode/draft.h": one, path: other})
+        for other in (
+            "namespace pass {\nstruct Draft;\nenum class Draft : uint8_t;\nDraft f(struct Draft d) { return {}; }\n}",
+            "namespace pass {\nnamespace {\nstruct Draft {};\n}\n}",
+            "namespace pass {\nclass Source {\n  struct Draft {};\n};\n}",
+            "namespace pass::bench {\nstruct Draft {};\n}",
+            "namespace pass {\n// struct Draft {\nconst char* kText = \"struct Draft {\";\n}",
+            "namespace pass {\nvoid f() {\n  struct Draft {};\n}\ntemplate <>\nstruct Draft<int> {};\n}",
+        ):
+            self.assert_silent({"core/decode/draft.h": one, "core/decode/a.cc": other})
+
     def test_model_is_closed(self):
         self.assert_bites(rules.model_is_closed, {"tests/server/a.cc": including("core/model/weights.h")})
         self.assert_silent({"tests/fakes/a.cc": including("core/language_model/read_out.h")})

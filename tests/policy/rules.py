@@ -63,6 +63,36 @@ def includes(tree):
                 yield path, header
 
 
+# A definition of a class, struct, union or enum: the body or the base follows the name, with attributes before it and
+# `final` behind it. A forward declaration has neither, a specialisation has its arguments behind the name.
+TYPE = re.compile(r"\b(?:class|struct|union|enum(?:\s+(?:class|struct))?)\s+(?:[A-Z_]+(?:\([^()]*\))?\s+)*"
+                  r"(?:\[\[[^\]]*\]\]\s*)*(\w+)(?:\s+final)?\s*(?::(?!:)[^;{}()]*)?$")
+NAMESPACE = re.compile(r"\b(?:inline\s+)?namespace\b\s*([\w:]*)\s*$")
+NOT_CODE = re.compile(r"""//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<!\w)'(?:\\.|[^'\\\n])+'|"""
+                      r"^[ \t]*#(?:\\\n|[^\n])*", re.DOTALL | re.MULTILINE)
+
+
+def types_defined(text):
+    """The qualified names of the types that a file defines at namespace scope, anonymous namespaces left out."""
+    code = NOT_CODE.sub(" ", text)
+    scopes = []  # of each open brace: the namespace that it opens, or None inside of anything else
+    start = 0
+    for brace in re.finditer(r"[{};]", code):
+        head = code[start:brace.start()]
+        start = brace.end()
+        if brace.group() == "}":
+            del scopes[-1:]
+        if brace.group() != "{":
+            continue
+        namespace = NAMESPACE.search(head)
+        scope = None
+        if all(scopes) and namespace:
+            scope = namespace.group(1) or None
+        elif all(scopes) and (name := TYPE.search(head)):
+            yield "::".join(scopes + [name.group(1)])
+        scopes.append(scope)
+
+
 def _folder(path):
     return next((folder for folder in ARROWS if path.startswith(folder + "/")), None)
 
@@ -87,6 +117,18 @@ def dialects_are_apart(tree):
             continue
         if path.split("/")[:3] != header.split("/")[:3]:
             yield f"{path}: {header} is for server/main.cc and its own folder"
+
+
+def one_type_one_name(tree):
+    """Two types with one qualified name break the one-definition rule, in silence, once they are linked together."""
+    homes = {}
+    for path in sorted(tree):
+        if SOURCE.search(path) and path.startswith(("core/", "server/", "client/", "bench/")):
+            for name in types_defined(tree[path]):
+                homes.setdefault(name, []).append(path)
+    for name, paths in homes.items():
+        if len(paths) > 1:
+            yield f"{', '.join(paths)}: each defines a type {name}"
 
 
 def model_is_closed(tree):
@@ -168,7 +210,7 @@ def documented(tree):
             yield f"server/metric_series.cc: pass_{metric} is not in docs/OPERATIONS.md"
 
 
-RULES = [arrows, dialects_are_apart, model_is_closed, torch_headers, core_is_bare,
+RULES = [arrows, dialects_are_apart, one_type_one_name, model_is_closed, torch_headers, core_is_bare,
          no_parent_includes, short_files, every_test_is_built, no_machine_paths, plain_names, documented]
 
 
