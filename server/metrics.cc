@@ -30,6 +30,7 @@ void Metrics::SetBuildInfo(const BuildInfo& info) {
             {"torch", info.torch},
             {"device", info.device},
             {"dtype", info.dtype},
+            {"isa", info.isa},
             {"model", info.model}})
       .Set(1);
 }

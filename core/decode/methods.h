@@ -62,6 +62,10 @@ static_assert(MethodsAreInOrder(), "a line for each enumerator, in their order")
 
 constexpr const MethodEntry& EntryOf(Method method) { return kMethods[IndexOf(method)]; }  // not of kAuto
 
+constexpr bool NeedsLookahead(Method method) {
+  return method != Method::kAuto && EntryOf(method).needs_lookahead;
+}
+
 // `auto` included.
 constexpr std::string_view MethodName(Method method) {
   return method == Method::kAuto ? "auto" : EntryOf(method).name;

@@ -37,10 +37,15 @@ struct LoadedModel {
   std::vector<std::string> warnings;
 };
 
+// Whether the model's files are there, whole, and of a kind that is served: what LoadModel would say of them, without reading
+// weights. Takes milliseconds.
+absl::Status CheckModel(const LoadOptions& options);
+
 // Errors: one line that names the file and the cure. The model may then be used by any one thread.
 absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress = nullptr);
 
-// Version of the linked LibTorch, for build_info.
+// For build_info: the version of the linked LibTorch, and the instruction set of the CPU kernels.
 std::string LibTorchVersion();
+std::string InstructionSet();
 
 }  // namespace pass
