@@ -28,6 +28,11 @@ struct ForwardReport {
   int lookahead_rows = 0;  // of decode_rows
   int prefill_rows = 0;
   int emitted_tokens = 0;
+  // Part of the control arm: plain for comparison, or the forward behind such a one, whose drafts lack what the plain one
+  // did not prepare. The latter is "mixed" besides, so that neither arm is charged with it.
+  bool control = false;
+  bool auto_rests =
+      false;            // method `auto` decodes plain, because speculation did not pay in this batch bucket
   absl::Duration time;  // proposals, forward, draws and commits
 };
 

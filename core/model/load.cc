@@ -82,8 +82,8 @@ ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const 
 absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress& progress) try {
   LoadedModel loaded;
   const int num_threads = options.num_threads > 0 ? options.num_threads : UsableCpus();
-  at::set_num_threads(num_threads);
-  ThreadTeam team(num_threads);  // packs the weights
+  at::set_num_threads(1);
+  ThreadTeam team(num_threads);  // reads and packs several layers at a time
   const TeamScope scope(&team);
   PASS_RETURN_IF_ERROR(CheckModel(options));
   PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));

@@ -27,8 +27,8 @@ struct LoadOptions {
   int max_batch_rows = 512;    // rows of the largest forward
 };
 
-// Called while weights are read, with a phase name ("weights") and a fraction in [0, 1], on a thread of the load's own while
-// the caller waits.
+// Called while weights are read, with a phase name ("weights") and a fraction in [0, 1], on threads of the load's own, one
+// call at a time, while the caller waits.
 using LoadProgress = std::function<void(std::string_view phase, double fraction)>;
 
 // A warning of a load that went well, such as look-ahead tokens trained on other weights. One line each.

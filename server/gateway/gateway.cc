@@ -96,6 +96,7 @@ absl::StatusOr<Gateway::Admission> Gateway::Admit(const grpc::CallbackServerCont
 grpc::Status Gateway::Reject(const absl::Status& status, grpc::CallbackServerContext* context,
                              const char* call) const {
   metrics_->CountRejected(ReasonOf(status.code(), draining_.load()));
+  metrics_->CountStatus(status.code());
   Log(LogLevel::kInfo, "request",
       {{"peer", context->peer()},
        {"call", std::string(call)},

@@ -25,15 +25,24 @@ class AutoPolicy {
   static constexpr int kPlainForwardsKnown = 4;  // forwards that make a baseline
   static constexpr int kTreeForwardsKnown = 16;  // forwards after which `tree` is judged
   static constexpr int kFewestTreeForwards = 4;
-  static constexpr int kForwardsPerBaseline = 96;     // one plain forward in so many
   static constexpr int kForwardsToFirstBaseline = 8;  // the same while there is no baseline
   static constexpr int kBaselineAttempts = 4;         // plain forwards until one is unmixed; then later again
   static constexpr int kUnmeasuredChoices = 64;  // of `tree` in mixed batches, which show nothing: then rest
   static constexpr int kFirstRest = 64;          // forwards without `tree` after it did not pay
   static constexpr int kLongestRest = 4096;
 
-  // The method that sequences take for the next forward, in which about `batch` sequences decode. Call it once per forward that has a sequence with method `auto`.
-  Method Choose(int batch);
+  // `control_share`: of the forwards while `tree` runs, so many are plain, to know what plain decoding takes now. 0: only
+  // the first few, without which nobody knows whether `tree` pays.
+  explicit AutoPolicy(double control_share = 0.01);
+
+  struct Choice {
+    Method method = Method::kPlain;
+    bool control = false;  // plain for comparison: `tree` would have been chosen
+    bool resting = false;  // plain because `tree` did not pay
+  };
+  // For the next forward, in which about `batch` sequences decode. Once per forward that has a sequence with method
+  // `auto`. `all_choose`: every sequence of it has; else the forward shows nothing of one method alone.
+  Choice Choose(int batch, bool all_choose = true);
 
   // What one forward took: every forward, whoever chose its method. `batch`: sequences that decoded in it.
   void Observe(ForwardKind kind, int batch, int emitted_tokens, absl::Duration time);
@@ -63,10 +72,12 @@ class AutoPolicy {
     int unmeasured = 0;  // choices of `tree` since its last sample
   };
 
+  int ForwardsToNextBaseline(const Bucket& bucket) const;
   static int ForwardsToJudge(const Bucket& bucket, int batch);
   static void Judge(Bucket& bucket, int batch);
   static void Rest(Bucket& bucket);
 
+  const int forwards_per_baseline_;
   std::array<Bucket, kNumBatchBuckets> buckets_;
 };
 

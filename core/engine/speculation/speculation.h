@@ -20,7 +20,9 @@ namespace pass {
 
 class Speculation {
  public:
-  explicit Speculation(const ModelInfo& model) : planner_(model.num_lookahead) {}
+  // `control_share`: as AutoPolicy's.
+  Speculation(const ModelInfo& model, double control_share)
+      : policy_(control_share), planner_(model.num_lookahead) {}
 
   // How likely candidates are, learned from all requests; for their decoders.
   DraftCalibration* calibration() { return planner_.calibration(); }
@@ -30,8 +32,8 @@ class Speculation {
   void MeasureCosts(LanguageModel& model, const Clock& clock, absl::Duration budget);
 
   // The method that sequences with method `auto` take for the next forward, in which about `batch` sequences decode.
-  // Once per forward that has such a sequence.
-  Method ChooseMethod(int batch) { return policy_.Choose(batch); }
+  // Once per forward that has such a sequence. `all_choose`: all of its sequences are such.
+  AutoPolicy::Choice ChooseMethod(int batch, bool all_choose) { return policy_.Choose(batch, all_choose); }
   // Candidates that are less likely to be accepted are not worth asking the model about.
   double least_reach() const { return planner_.least_reach(); }
   // Which offered candidates get rows: one choice per offer, in order.
