@@ -2,7 +2,7 @@
 # does nothing twice. Variables: LIBTORCH=PATH, TORCH_PIP_ARGS=..., MODEL=PATH, LOOKAHEAD=PATH, PYTHON=..., JOBS=N.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo serve test test-fast verify-lossless paper format lint clean
+.PHONY: help deps build demo serve test test-fast emulate sanitize verify-lossless paper format lint clean
 export LIBTORCH TORCH_PIP_ARGS MODEL LOOKAHEAD EMBEDDINGS FULL OUT PLOTS PYTHON JOBS
 
 help:  ## list the targets
@@ -26,6 +26,12 @@ test:  ## build and run every test
 test-fast: ## build and run the tests that need neither LibTorch nor a model
 	@scripts/test_fast.sh
 
+emulate: ## run the kernel tests on emulated CPUs with AVX2 and without
+	@scripts/emulate.sh
+
+sanitize: ## run the torch-free tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
+	@scripts/sanitize.sh
+
 verify-lossless: ## compare every method's bytes with plain decoding's, 208 prompts: half an hour
 	@scripts/verify_lossless.sh
 
@@ -35,8 +41,8 @@ paper: ## measure the tables of docs/RESULTS.md and draw their plots: hours; EMB
 format: ## format all C++ files in place
 	@scripts/format.sh
 
-lint:  ## check the format and run clang-tidy
+lint:  ## check the format and the API, and run clang-tidy
 	@scripts/lint.sh
 
 clean: ## remove what was built; .venv stays
-	@rm -rf build build-fast build-dev build-tsan
+	@rm -rf build build-fast build-dev build-asan build-tsan
