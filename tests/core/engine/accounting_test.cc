@@ -203,6 +203,7 @@ TEST(Accounting, AddsUpOverRandomTexts) {
 TEST(Accounting, ChargesTheControlArmWithTheForwardBehindItToo) {
   RigOptions options;
   options.model.context_length = 2000;
+  options.model.total_pages = 200;
   options.engine.control_share = 0.1;
   EngineRig rig(options, ScriptedLogits(Bytes(kScript)));
   rig.Submit(Request("pppp", 1500, Method::kAuto));
