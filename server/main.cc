@@ -18,6 +18,7 @@
 #include "server/logging.h"
 #include "server/metrics.h"
 #include "server/metrics_endpoint.h"
+#include "server/model_choices.h"
 #include "server/options_of_config.h"
 #include "server/pass_service.h"
 #include "server/ready_file.h"
@@ -31,9 +32,12 @@ namespace {
 constexpr absl::Duration kLastMessages = absl::Seconds(2);
 constexpr absl::Duration kEnding = absl::Seconds(10);
 
-void ReportModel(const ServedModel& model, const LoadedModel& loaded, LoadClock* load_clock,
-                 Metrics* metrics) {
+void ReportModel(const ServerConfig& config, const ServedModel& model, const LoadedModel& loaded,
+                 LoadClock* load_clock, Metrics* metrics) {
   for (const std::string& warning : loaded.warnings) Log(LogLevel::kWarning, "model", {{"warning", warning}});
+  for (const std::string& choice : OverruledChoices(config, model)) {
+    Log(LogLevel::kWarning, "config", {{"warning", choice}});
+  }
   for (const auto& [phase, seconds] : load_clock->Finish()) metrics->SetLoadSeconds(phase, seconds);
   metrics->SetBuildInfo({.version = ServerVersion(),
                          .torch = LibTorchVersion(),
@@ -68,7 +72,8 @@ absl::Status Run(const ServerConfig& config) {
   PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(LoadOptionsOf(config), progress));
   load_clock.Report("tokenizer", 0);
   PASS_ASSIGN_OR_RETURN(TextModel text, LoadTextModel(config.model));
-  PASS_ASSIGN_OR_RETURN(const ServedModel model, MakeServedModel(*loaded.model, std::move(text)));
+  PASS_ASSIGN_OR_RETURN(ServedModel model, MakeServedModel(*loaded.model, std::move(text)));
+  model.info.name = ServedName(config, model.info.name);
 
   const EngineOptions engine_options = EngineOptionsOf(config);
   PASS_RETURN_IF_ERROR(engine_options.Validate());
@@ -78,7 +83,7 @@ absl::Status Run(const ServerConfig& config) {
       config.max_queue, &clock);
   load_clock.Report("warm_up", 0);
   PASS_RETURN_IF_ERROR(WarmUp(model, WarmUpOptionsOf(config), &engine));
-  ReportModel(model, loaded, &load_clock, &metrics);
+  ReportModel(config, model, loaded, &load_clock, &metrics);
   metrics.set_counting(true);
 
   const Liveness liveness({}, &engine, server->health(), &clock);
