@@ -12,6 +12,7 @@
 #include "core/engine/engine_thread.h"
 #include "core/model/load.h"
 #include "server/config.h"
+#include "server/descriptors.h"
 #include "server/grpc_server.h"
 #include "server/health.h"
 #include "server/load_progress.h"
@@ -63,6 +64,7 @@ absl::Status Run(const ServerConfig& config) {
   metrics.set_counting(false);
   PassService service(ServiceOptionsOf(config), &metrics, &clock);
 
+  RaiseDescriptorLimit();
   // The ports are open while the model loads: health says NOT_SERVING, calls get UNAVAILABLE.
   PASS_ASSIGN_OR_RETURN(const auto endpoint,
                         MetricsEndpoint::Start(config.metrics_listen, metrics.registry()));
