@@ -3,12 +3,10 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/server_builder_option.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -48,8 +46,9 @@ void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder* builder) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOptions& options,
-                                                              grpc::Service* service) {
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const GrpcServerOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+    std::vector<NamedService> services) {
   PASS_ASSIGN_OR_RETURN(const ListenAddress address,
                         ParseListenAddress(kFlag, options.listen, UnixSockets::kAllowed));
   PASS_ASSIGN_OR_RETURN(ListeningSocket socket, ListeningSocket::Open(kFlag, address));
@@ -60,17 +59,20 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
   SetLimits(options, &builder);
   if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
   std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> connections =
-      builder.experimental().AddExternalConnectionAcceptor(ExternalConnections::FROM_FD,
-                                                           grpc::InsecureServerCredentials());
-  builder.RegisterService(service);
+      builder.experimental().AddExternalConnectionAcceptor(ExternalConnections::FROM_FD, credentials);
 
   std::unique_ptr<GrpcServer> result(new GrpcServer);
+  for (NamedService& named : services) {
+    builder.RegisterService(named.service.get());
+    result->names_.push_back(std::move(named.full_name));
+    result->services_.push_back(std::move(named.service));
+  }
   result->server_ = builder.BuildAndStart();
   if (result->server_ == nullptr) {
     return absl::UnavailableError(absl::StrCat("gRPC cannot serve on ", options.listen, " (", kFlag, ")"));
   }
   result->address_ = socket.address().ToString();
-  SetReadiness(result->health(), /*ready=*/false);
+  result->SetReady(false);
   const int most = options.most_descriptors > 0 ? options.most_descriptors : DescriptorsForConnections();
   result->acceptor_ = std::make_unique<ConnectionAcceptor>(
       std::move(socket), most, [connections = std::move(connections)](int fd) {
@@ -80,6 +82,8 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
       });
   return result;
 }
+
+void GrpcServer::SetReady(bool ready) { SetReadiness(health(), names_, ready); }
 
 GrpcServer::~GrpcServer() {
   if (server_ != nullptr) Shutdown(absl::Now());

@@ -1,14 +1,17 @@
-// The listening gRPC server: limits, keepalive, health and reflection around one service.
+// The listening gRPC server: limits, keepalive, health and reflection around the services of all dialects.
 #pragma once
 
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/connection_acceptor.h"
+#include "server/named_service.h"
 
 namespace pass {
 
@@ -21,10 +24,11 @@ struct GrpcServerOptions {
 
 class GrpcServer {
  public:
-  // Serves at once; readiness is NOT_SERVING. `service` is borrowed. INVALID_ARGUMENT: no address; UNAVAILABLE:
-  // the port is taken or the address is not ours.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const GrpcServerOptions& options,
-                                                           grpc::Service* service);
+  // Listens at once; every service is NOT_SERVING until SetReady. INVALID_ARGUMENT: no address; UNAVAILABLE: the
+  // port is taken or the address is not ours.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const GrpcServerOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+      std::vector<NamedService> services);
   // As Shutdown now.
   ~GrpcServer();
 
@@ -32,6 +36,8 @@ class GrpcServer {
   // Whether a file descriptor is left for the next connection.
   bool CanAccept() const { return acceptor_->CanAccept(); }
   grpc::HealthCheckServiceInterface* health() const { return server_->GetHealthCheckService(); }
+  // What health says of every service. Says it only: calls are taken or refused by the services themselves.
+  void SetReady(bool ready);
 
   // Stops listening, lets calls in flight finish until `deadline`, cancels the rest and waits for their
   // reactors.
@@ -40,6 +46,8 @@ class GrpcServer {
  private:
   GrpcServer() = default;
 
+  std::vector<std::string> names_;                        // of the services
+  std::vector<std::unique_ptr<grpc::Service>> services_;  // before `server_`, which calls them
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<ConnectionAcceptor> acceptor_;  // until Shutdown
   std::string address_;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "server/config.h"
-#include "server/served_model.h"
+#include "server/gateway/served_model.h"
 
 namespace pass {
 

@@ -36,7 +36,7 @@ WarmUpOptions WarmUpOptionsOf(const ServerConfig& config) {
           .prefill_rows = config.prefill_chunk};
 }
 
-ServiceOptions ServiceOptionsOf(const ServerConfig& config) {
+GatewayOptions GatewayOptionsOf(const ServerConfig& config) {
   return {.limits = {.max_prompt_bytes = config.max_prompt_bytes,
                      .method = *MethodOfName(config.method),
                      .lookahead = config.lookahead,

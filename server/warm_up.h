@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "core/engine/engine_thread.h"
-#include "server/served_model.h"
+#include "server/gateway/served_model.h"
 
 namespace pass {
 

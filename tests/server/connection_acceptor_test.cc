@@ -153,9 +153,8 @@ TEST(GrpcServer, TellsTheTrueAddressOfEveryKind) {
 
 TEST(GrpcServer, RefusesAddressesByTheirFlag) {
   TestServer server;
-  PassService service({}, &server.metrics(), nullptr);
   for (const char* listen : {"127.0.0.1:99999", "nonsense", "unix:", "::1:0"}) {
-    const auto second = GrpcServer::Start({.listen = listen}, &service);
+    const auto second = StartGrpcServer({.listen = listen}, &server.gateway());
     ASSERT_FALSE(second.ok()) << listen;
     EXPECT_EQ(second.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_TRUE(std::string(second.status().message()).find("--listen") != std::string::npos);

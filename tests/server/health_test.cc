@@ -5,8 +5,10 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "server/metrics_endpoint.h"
 #include "server/warm_up.h"
@@ -56,9 +58,9 @@ TEST(Health, IsAliveFromTheStartAndReadyWhenTold) {
   TestServer server;
   EXPECT_TRUE(Serving(server, ""));
   EXPECT_FALSE(Serving(server, "pass_server.v1.PassService"));
-  SetReadiness(server.grpc().health(), true);
+  server.grpc().SetReady(true);
   EXPECT_TRUE(Serving(server, "pass_server.v1.PassService"));
-  SetReadiness(server.grpc().health(), false);
+  server.grpc().SetReady(false);
   EXPECT_FALSE(Serving(server, "pass_server.v1.PassService"));
   EXPECT_TRUE(Serving(server, ""));
 }
@@ -93,6 +95,15 @@ class RecordedHealth final : public grpc::HealthCheckServiceInterface {
   std::map<std::string, bool> serving_ ABSL_GUARDED_BY(mutex_);
 };
 
+TEST(Health, SaysWhetherItIsReadyForEveryServiceByItsName) {
+  RecordedHealth health;
+  const std::vector<std::string> services = {"pass_server.v1.PassService", "other.Service"};
+  for (const bool ready : {true, false}) {
+    SetReadiness(&health, services, ready);
+    for (const std::string& service : services) health.Await(service, ready);
+  }
+}
+
 TEST(Health, LivenessFollowsTheEnginesHeartbeat) {
   TestServer server;
   RecordedHealth health;
@@ -101,10 +112,25 @@ TEST(Health, LivenessFollowsTheEnginesHeartbeat) {
   const auto reader = server.stub().Generate(&context, TextRequest("a", 2));
   server.gate().AwaitHeld();
   FakeClock clock(absl::Now() + absl::Minutes(1));
-  const Liveness liveness({.limit = absl::Seconds(30), .interval = absl::Milliseconds(1)}, &server.engine(),
-                          &health, &clock);
+  const Liveness liveness(
+      {.limit = absl::Seconds(30), .interval = absl::Milliseconds(1)}, &server.engine(), [] { return true; },
+      &health, &clock);
   health.Await("", false);
   server.gate().Open();
+  health.Await("", true);
+}
+
+TEST(Health, LivenessFollowsWhetherClientsCanConnect) {
+  TestServer server;
+  RecordedHealth health;
+  FakeClock clock;
+  std::atomic<bool> room{false};
+  const Liveness liveness(
+      {.limit = absl::Seconds(30), .interval = absl::Milliseconds(1)}, &server.engine(),
+      [&room] { return room.load(); }, &health, &clock);
+  clock.Advance(absl::Seconds(31));
+  health.Await("", false);
+  room.store(true);
   health.Await("", true);
 }
 
@@ -119,12 +145,11 @@ TEST(GrpcServer, ServesReflectionOnlyWhenAsked) {
 
 TEST(GrpcServer, NamesTheFlagOfAPortThatIsTaken) {
   TestServer server;
-  PassService service({}, &server.metrics(), nullptr);
-  const auto second = GrpcServer::Start({.listen = server.grpc().address()}, &service);
+  const auto second = StartGrpcServer({.listen = server.grpc().address()}, &server.gateway());
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("--listen"));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(server.grpc().address()));
-  EXPECT_FALSE(GrpcServer::Start({.listen = "nonsense"}, &service).ok());
+  EXPECT_FALSE(StartGrpcServer({.listen = "nonsense"}, &server.gateway()).ok());
 }
 
 TEST(MetricsEndpoint, NamesTheFlagOfAPortThatIsTaken) {

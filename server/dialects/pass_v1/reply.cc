@@ -1,10 +1,10 @@
-#include "server/reply.h"
+#include "server/dialects/pass_v1/reply.h"
 
 #include <string>
 
 #include "absl/time/time.h"
 
-namespace pass {
+namespace pass::pass_v1 {
 namespace {
 
 v1::FinishReason ToProto(FinishReason reason) {
@@ -25,22 +25,6 @@ v1::FinishReason ToProto(FinishReason reason) {
 
 double Ratio(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
-}  // namespace
-
-void AppendStep(const StepReport& report, v1::GenerateResponse* message) {
-  message->mutable_token_ids()->Add(report.token_ids.begin(), report.token_ids.end());
-  message->mutable_text()->append(report.text);
-  const std::string method(MethodName(report.method));
-  const bool other = message->has_speculation() && message->speculation().method() != method;
-  v1::StepSpeculation* sum = message->mutable_speculation();
-  sum->set_method(other ? "mixed" : method);
-  sum->set_drafted(sum->drafted() + report.drafted);
-  sum->set_accepted(sum->accepted() + report.accepted);
-  sum->set_rows(sum->rows() + report.rows);
-  sum->set_forwards(sum->forwards() + report.forwards);
-  sum->set_step_seconds(sum->step_seconds() + absl::ToDoubleSeconds(report.step_time));
 }
 
 void SetFinish(const FinishReport& report, v1::Finish* finish) {
@@ -76,4 +60,33 @@ void SetFinish(const FinishReport& report, v1::Finish* finish) {
   }
 }
 
-}  // namespace pass
+}  // namespace
+
+void StreamReply::AddStep(const StepReport& report, Message* message) const {
+  message->mutable_token_ids()->Add(report.token_ids.begin(), report.token_ids.end());
+  message->mutable_text()->append(report.text);
+  const std::string method(MethodName(report.method));
+  const bool other = message->has_speculation() && message->speculation().method() != method;
+  v1::StepSpeculation* sum = message->mutable_speculation();
+  sum->set_method(other ? "mixed" : method);
+  sum->set_drafted(sum->drafted() + report.drafted);
+  sum->set_accepted(sum->accepted() + report.accepted);
+  sum->set_rows(sum->rows() + report.rows);
+  sum->set_forwards(sum->forwards() + report.forwards);
+  sum->set_step_seconds(sum->step_seconds() + absl::ToDoubleSeconds(report.step_time));
+}
+
+void StreamReply::AddFinish(const FinishReport& report, Message* message) const {
+  SetFinish(report, message->mutable_finish());
+}
+
+void WholeReply::AddStep(const StepReport& report, Message* message) const {
+  message->mutable_token_ids()->Add(report.token_ids.begin(), report.token_ids.end());
+  message->mutable_text()->append(report.text);
+}
+
+void WholeReply::AddFinish(const FinishReport& report, Message* message) const {
+  SetFinish(report, message->mutable_finish());
+}
+
+}  // namespace pass::pass_v1

@@ -1,8 +1,9 @@
-#include "server/generation_call.h"
+#include "server/gateway/generation_call.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "core/base/status_macros.h"
 #include "server/logging.h"
 #include "server/status_conversion.h"
 
@@ -32,16 +33,6 @@ bool IsDeadline(absl::Time now, absl::Time received, absl::Time deadline) {
   return deadline - now <= std::max(absl::Milliseconds(20), (deadline - received) / 50);
 }
 
-bool RequestIds::Insert(const std::string& id) {
-  absl::MutexLock lock(&mutex_);
-  return ids_.insert(id).second;
-}
-
-void RequestIds::Erase(const std::string& id) {
-  absl::MutexLock lock(&mutex_);
-  ids_.erase(id);
-}
-
 GenerationCall::GenerationCall(const CallEnvironment& environment, const grpc::CallbackServerContext& context,
                                const GenerationRequest& request, std::string kind)
     : environment_(environment),
@@ -52,32 +43,33 @@ GenerationCall::GenerationCall(const CallEnvironment& environment, const grpc::C
       received_(request.received),
       deadline_(request.deadline) {}
 
-GenerationCall::~GenerationCall() {
-  if (holds_id_) environment_.ids->Erase(id_);
-}
-
 absl::Status GenerationCall::Submit(GenerationRequest request, std::shared_ptr<TokenSink> sink) {
-  absl::StatusOr<RequestHandle> handle = environment_.engine->Submit(std::move(request), std::move(sink));
-  if (!handle.ok()) return ClientError(handle.status(), id_);
-  handle_.store(*handle);
+  absl::MutexLock lock(&mutex_);
+  PASS_RETURN_IF_ERROR(environment_.requests->Submit(std::move(request), std::move(sink)));
+  in_flight_ = true;
   return absl::OkStatus();
 }
 
 void GenerationCall::Cancel() {
   const bool expired = IsDeadline(environment_.clock->Now(), received_, deadline_);
-  cancelled_.store(true);
-  environment_.engine->Cancel(handle_.load(), expired ? FinishReason::kDeadline : FinishReason::kCancelled);
+  absl::MutexLock lock(&mutex_);
+  if (!in_flight_) return;
+  environment_.requests->Cancel(id_, expired ? FinishReason::kDeadline : FinishReason::kCancelled);
 }
 
 GenerationCall::End GenerationCall::Finish(const FinishReport& report) {
   report_ = report;
-  environment_.ids->Erase(id_);
-  holds_id_ = false;
+  bool cancelled = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    in_flight_ = false;
+    cancelled = environment_.requests->Remove(id_);
+  }
   End end{.status = StatusOf(report, id_)};
   if (report.reason == FinishReason::kDeadline) {
     environment_.metrics->CountCancelled(CancelCause::kDeadline);
   } else if (report.reason == FinishReason::kCancelled) {
-    end.slow_reader = !cancelled_.load();
+    end.slow_reader = !cancelled;
     environment_.metrics->CountCancelled(end.slow_reader ? CancelCause::kSlowReader : CancelCause::kClient);
   } else if (end.status.code() == absl::StatusCode::kUnavailable) {
     environment_.metrics->CountCancelled(CancelCause::kDrain);

@@ -1,4 +1,4 @@
-#include "server/served_model.h"
+#include "server/gateway/served_model.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "server/translate.h"
+#include "server/dialects/pass_v1/translate.h"
 
 #include <google/protobuf/message.h>
 #include <google/protobuf/unknown_field_set.h>
@@ -13,10 +13,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/status_macros.h"
-#include "server/prompt.h"
+#include "server/dialects/pass_v1/prompt.h"
 #include "server/status_conversion.h"
 
-namespace pass {
+namespace pass::pass_v1 {
 namespace {
 
 constexpr size_t kMaxRequestIdBytes = 128;
@@ -25,6 +25,10 @@ constexpr size_t kMaxStopBytes = 256;
 constexpr int kMaxStopIds = 64;
 constexpr int32_t kDefaultMaxTokens = 256;
 constexpr uint64_t kSeedLimit = uint64_t{1} << 53;  // exact in JSON and in a double
+
+absl::Status UnknownModelError() {
+  return absl::NotFoundError("no such model is loaded; GetModelInfo names the one that is");
+}
 
 template <typename Integer>
 Integer Draw(Integer below) {
@@ -78,8 +82,8 @@ void TranslateSampling(const v1::Sampling& sampling, SamplingOptions* result, Vi
   if (sampling.has_top_p()) result->top_p = sampling.top_p();
   if (sampling.has_min_p()) result->min_p = sampling.min_p();
   result->seed = sampling.has_seed() ? sampling.seed() : Draw(kSeedLimit);
-  for (FieldViolation& violation : result->Validate()) {
-    violations->Add(std::move(violation.field), std::move(violation.description));
+  for (OptionViolation& violation : result->Validate()) {
+    violations->Add(absl::StrCat("sampling.", violation.name), std::move(violation.description));
   }
 }
 
@@ -124,7 +128,7 @@ void TranslateSpeculation(const v1::Speculation& speculation, int num_lookahead,
   result->lookahead = limits.lookahead < 0 ? num_lookahead : std::min(limits.lookahead, num_lookahead);
   if (!speculation.has_lookahead()) return;
   result->lookahead = speculation.lookahead();
-  // Without look-ahead tokens, method "pass" has its own answer: FAILED_PRECONDITION.
+  // Without look-ahead tokens, method "pass" has its own answer, the gateway's: FAILED_PRECONDITION.
   const bool too_many =
       speculation.lookahead() > num_lookahead && !(method == Method::kPass && num_lookahead == 0);
   if (speculation.lookahead() < 0 || too_many) {
@@ -172,7 +176,7 @@ absl::StatusOr<GenerationRequest> Translate(const v1::GenerateRequest& request, 
   TranslateSpeculation(request.speculation(), model.info.num_lookahead, limits, &result, &violations);
   if (request.has_skip_special_tokens()) result.skip_special_tokens = request.skip_special_tokens();
 
-  absl::StatusOr<std::vector<TokenId>> prompt = EncodePrompt(request, model, limits, &violations);
+  absl::StatusOr<std::vector<TokenId>> prompt = TranslatePrompt(request, model, limits, &violations);
   if (prompt.ok() && !prompt->empty()) {
     FitIntoContext(request, static_cast<int64_t>(prompt->size()), model.max_sequence_tokens, &result,
                    &violations);
@@ -186,9 +190,8 @@ absl::StatusOr<GenerationRequest> Translate(const v1::GenerateRequest& request, 
     violations.Add(PromptField(request), "must not be empty");  // text that no token stands for
     return violations.ToStatus();
   }
-  if (result.method == Method::kPass && model.info.num_lookahead == 0) return NoLookaheadError();
   result.prompt = *std::move(prompt);
   return result;
 }
 
-}  // namespace pass
+}  // namespace pass::pass_v1

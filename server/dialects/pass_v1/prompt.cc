@@ -1,11 +1,11 @@
-#include "server/prompt.h"
+#include "server/dialects/pass_v1/prompt.h"
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/base/status_macros.h"
+#include "core/text/text_model.h"
 
-namespace pass {
+namespace pass::pass_v1 {
 namespace {
 
 // Beside its content a message costs a few control tokens, counted here as bytes so that one cap bounds both.
@@ -13,8 +13,12 @@ constexpr int64_t kBytesPerMessage = 32;
 
 std::string TooManyBytes(int64_t limit) { return absl::StrCat("at most ", limit, " bytes"); }
 
-absl::StatusOr<std::vector<TokenId>> EncodeChat(const v1::Chat& chat, const ServedModel& model,
-                                                const RequestLimits& limits, Violations* violations) {
+absl::Status NoChatTemplateError() {
+  return absl::FailedPreconditionError("the loaded model has no known chat template; send text or token_ids");
+}
+
+absl::StatusOr<std::vector<TokenId>> TranslateChat(const v1::Chat& chat, const ServedModel& model,
+                                                   const RequestLimits& limits, Violations* violations) {
   int64_t bytes = 0;
   bool well_formed = true;
   for (int i = 0; i < chat.messages_size(); ++i) {
@@ -56,16 +60,9 @@ void CheckTokenIds(const google::protobuf::RepeatedField<int32_t>& ids, int64_t 
   }
 }
 
-absl::StatusOr<std::vector<TokenId>> EncodeText(const std::string& text, bool add_bos, bool parse_control,
-                                                const Tokenizer& tokenizer) {
-  PASS_ASSIGN_OR_RETURN(std::vector<TokenId> ids, tokenizer.Encode(text, parse_control));
-  if (add_bos && tokenizer.bos().has_value()) ids.insert(ids.begin(), *tokenizer.bos());
-  return ids;
-}
-
-absl::StatusOr<std::vector<TokenId>> EncodePrompt(const v1::GenerateRequest& request,
-                                                  const ServedModel& model, const RequestLimits& limits,
-                                                  Violations* violations) {
+absl::StatusOr<std::vector<TokenId>> TranslatePrompt(const v1::GenerateRequest& request,
+                                                     const ServedModel& model, const RequestLimits& limits,
+                                                     Violations* violations) {
   switch (request.prompt_case()) {
     case v1::GenerateRequest::kText: {
       const auto bytes = static_cast<int64_t>(request.text().size());
@@ -73,7 +70,7 @@ absl::StatusOr<std::vector<TokenId>> EncodePrompt(const v1::GenerateRequest& req
       if (bytes > limits.max_prompt_bytes) violations->Add("text", TooManyBytes(limits.max_prompt_bytes));
       if (bytes == 0 || bytes > limits.max_prompt_bytes) return std::vector<TokenId>{};
       const Tokenizer& tokenizer = *model.text.tokenizer;
-      return EncodeText(request.text(), tokenizer.add_bos(), /*parse_control=*/false, tokenizer);
+      return EncodeText(request.text(), tokenizer, tokenizer.add_bos());
     }
     case v1::GenerateRequest::kTokenIds: {
       const auto& ids = request.token_ids().ids();
@@ -86,7 +83,7 @@ absl::StatusOr<std::vector<TokenId>> EncodePrompt(const v1::GenerateRequest& req
       return std::vector<TokenId>(ids.begin(), ids.end());
     }
     case v1::GenerateRequest::kChat:
-      return EncodeChat(request.chat(), model, limits, violations);
+      return TranslateChat(request.chat(), model, limits, violations);
     case v1::GenerateRequest::PROMPT_NOT_SET:
       break;
   }
@@ -94,4 +91,4 @@ absl::StatusOr<std::vector<TokenId>> EncodePrompt(const v1::GenerateRequest& req
   return std::vector<TokenId>{};
 }
 
-}  // namespace pass
+}  // namespace pass::pass_v1

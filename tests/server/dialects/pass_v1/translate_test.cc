@@ -1,5 +1,5 @@
 // Each check of a request, without a server.
-#include "server/translate.h"
+#include "server/dialects/pass_v1/translate.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include "tests/fakes/byte_tokenizer.h"
 #include "tests/server/error_details.h"
 
-namespace pass {
+namespace pass::pass_v1 {
 namespace {
 
 using testing::ElementsAre;
@@ -186,4 +186,4 @@ TEST(Translate, FindsUnknownFieldsAtAnyDepth) {
 }
 
 }  // namespace
-}  // namespace pass
+}  // namespace pass::pass_v1
