@@ -24,8 +24,9 @@ class Series {
     variants_.push_back({.method = Method::kPlain});
     variants_.insert(variants_.end(), options.variants.begin(), options.variants.end());
     for (size_t i = 0; i < variants_.size(); ++i) {
-      const EngineOptions engine{
-          .max_sequences = batch, .text_sources = variants_[i].text_sources, .measure_costs = true};
+      const EngineOptions engine{.max_sequences = batch,
+                                 .text_sources = variants_[i].text_sources,
+                                 .measuring_time = absl::Seconds(5)};
       generators_.push_back(std::make_unique<Generator>(model, text, engine, clock));
     }
   }

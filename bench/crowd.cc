@@ -12,7 +12,8 @@ constexpr int kQueue = 2;         // requests that may wait behind a full batch
 
 // Budgets that cut prompts and crowd decoders as a busy server does.
 EngineOptions Tight(int batch) {
-  return {.max_sequences = batch, .max_batch_rows = 96, .prefill_chunk_rows = 24, .measure_costs = true};
+  return {
+      .max_sequences = batch, .row_budget = 96, .prefill_chunk_rows = 24, .measuring_time = absl::Seconds(5)};
 }
 
 }  // namespace

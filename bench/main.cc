@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "bench/compare.h"
-#include "bench/cost_table.h"
 #include "bench/report.h"
 #include "bench/verify.h"
 #include "core/base/status_macros.h"
+#include "core/engine/speculation/measure_costs.h"
 #include "core/model/load.h"
 
 namespace pass::bench {
@@ -24,7 +24,8 @@ struct Flags {
   LoadOptions load;
   bool fp32 = false;
   std::string json;
-  CostOptions cost;
+  MeasureOptions cost = {
+      .rows = {1, 2, 4, 6, 8, 12, 16, 24, 32}, .prefix = 256, .repetitions = 40, .rows_per_lookahead = 0};
   CompareOptions compare;
   std::vector<std::string> prompts = {"bench/prompts/python.txt", "bench/prompts/english.txt",
                                       "bench/prompts/chat.txt"};
@@ -58,10 +59,11 @@ absl::StatusOr<LoadedModel> Load(const Flags& flags) {
 absl::Status RunCost(const Flags& flags) {
   PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, Load(flags));
   const Subject subject = SubjectOf(flags, *loaded.model);
-  PASS_ASSIGN_OR_RETURN(const std::vector<Cost> costs, MeasureCosts(*loaded.model, flags.cost));
-  std::fputs(MarkdownOf(subject, flags.cost.context, costs).c_str(), stdout);
+  PASS_ASSIGN_OR_RETURN(const std::vector<ForwardCost> costs,
+                        MeasureForwards(*loaded.model, SystemClock(), flags.cost));
+  std::fputs(MarkdownOf(subject, flags.cost.prefix, costs).c_str(), stdout);
   return flags.json.empty() ? absl::OkStatus()
-                            : WriteJson(flags.json, JsonOf(subject, flags.cost.context, costs));
+                            : WriteJson(flags.json, JsonOf(subject, flags.cost.prefix, costs));
 }
 
 absl::StatusOr<std::vector<PromptSet>> LoadPrompts(const Flags& flags, const TextModel& text) {
@@ -176,7 +178,7 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& 
 
 CLI::App* AddCost(CLI::App& app, Flags& flags) {
   CLI::App* cost = AddCommand(app, "cost", "time of a forward over 1 to 32 rows", flags);
-  cost->add_option("--context", flags.cost.context, "committed tokens before the rows");
+  cost->add_option("--context", flags.cost.prefix, "committed tokens before the rows");
   cost->add_option("--repetitions", flags.cost.repetitions, "forwards for each number of rows");
   cost->add_option("--rows", flags.cost.rows, "numbers of rows");
   return cost;

@@ -6,8 +6,8 @@
 
 #include "absl/status/status.h"
 #include "bench/compare.h"
-#include "bench/cost_table.h"
 #include "bench/machine.h"
+#include "core/engine/speculation/measure_costs.h"
 #include "core/language_model/language_model.h"
 #include "nlohmann/json.hpp"
 
@@ -26,11 +26,11 @@ struct Subject {
 nlohmann::ordered_json JsonOf(const Subject& subject, const CompareOptions& options,
                               const Comparison& comparison);
 // {"subject", "context", "costs": [...]}
-nlohmann::ordered_json JsonOf(const Subject& subject, int context, const std::vector<Cost>& costs);
+nlohmann::ordered_json JsonOf(const Subject& subject, int context, const std::vector<ForwardCost>& costs);
 
 // A line about the subject, then a table for each batch and sampling.
 std::string MarkdownOf(const Subject& subject, const CompareOptions& options, const Comparison& comparison);
-std::string MarkdownOf(const Subject& subject, int context, const std::vector<Cost>& costs);
+std::string MarkdownOf(const Subject& subject, int context, const std::vector<ForwardCost>& costs);
 
 // Writes the JSON with a line break at its end. UNAVAILABLE names the file.
 absl::Status WriteJson(const std::string& path, const nlohmann::ordered_json& json);

@@ -86,9 +86,9 @@ Json JsonOf(const Subject& subject, const CompareOptions& options, const Compari
   return json;
 }
 
-Json JsonOf(const Subject& subject, int context, const std::vector<Cost>& costs) {
+Json JsonOf(const Subject& subject, int context, const std::vector<ForwardCost>& costs) {
   Json json = {{"subject", JsonOf(subject)}, {"context", context}, {"costs", Json::array()}};
-  for (const Cost& cost : costs) {
+  for (const ForwardCost& cost : costs) {
     json["costs"].push_back({{"rows", cost.rows},
                              {"median_seconds", Rounded(cost.median_seconds)},
                              {"fastest_seconds", Rounded(cost.fastest_seconds)}});

@@ -92,11 +92,11 @@ std::string MarkdownOf(const Subject& subject, const CompareOptions& options, co
   return page;
 }
 
-std::string MarkdownOf(const Subject& subject, int context, const std::vector<Cost>& costs) {
+std::string MarkdownOf(const Subject& subject, int context, const std::vector<ForwardCost>& costs) {
   std::string page =
       absl::StrCat(SubjectLine(subject), "Context ", context,
                    ".\n\n| rows | median ms | fastest ms | t(rows)/t(1) |\n| --- | --- | --- | --- |\n");
-  for (const Cost& cost : costs) {
+  for (const ForwardCost& cost : costs) {
     absl::StrAppendFormat(&page, "| %d | %.2f | %.2f | %.2f |\n", cost.rows, cost.median_seconds * 1e3,
                           cost.fastest_seconds * 1e3, cost.median_seconds / costs.front().median_seconds);
   }

@@ -46,13 +46,13 @@ class Round {
         clock_(clock) {}
 
   absl::Status MakeReference() {
-    Generator generator(model_, text_, {.max_sequences = 1, .measure_costs = true}, clock_);
+    Generator generator(model_, text_, {.max_sequences = 1, .measuring_time = absl::Seconds(5)}, clock_);
     PASS_ASSIGN_OR_RETURN(reference_, generator.Run(Requests({.method = Method::kPlain})));
     return absl::OkStatus();
   }
 
   absl::StatusOr<VerifyResult> Alone(const Variant& variant) {
-    Generator generator(model_, text_, {.max_sequences = 1, .measure_costs = true}, clock_);
+    Generator generator(model_, text_, {.max_sequences = 1, .measuring_time = absl::Seconds(5)}, clock_);
     PASS_ASSIGN_OR_RETURN(const std::vector<Completion> completions, generator.Run(Requests(variant)));
     return CompareAll(variant.Name() + " alone", completions);
   }

@@ -87,7 +87,7 @@ absl::Status CheckContextLength(int32_t tokens) {
 
 absl::Status CheckMethod(const std::string& method, const std::string& lookahead_file) {
   if (!MethodOfName(method).has_value()) {
-    return absl::InvalidArgumentError("--method must be auto, plain, pass or tree");
+    return absl::InvalidArgumentError("--method must be " + MethodNames());
   }
   if (method == "pass" && lookahead_file.empty()) {
     return absl::InvalidArgumentError(

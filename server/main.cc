@@ -54,6 +54,7 @@ void ReportModel(const ServerConfig& config, const ServedModel& model, const Loa
                          .torch = LibTorchVersion(),
                          .device = model.info.device,
                          .dtype = model.info.dtype,
+                         .isa = InstructionSet(),
                          .model = model.info.name});
 }
 
@@ -83,9 +84,11 @@ absl::Status Run(const ServerConfig& config) {
       GrpcServer::Start(GrpcServerOptionsOf(config), grpc::InsecureServerCredentials(), Dialects(&gateway)));
   LoadClock load_clock(/*terminal=*/isatty(STDERR_FILENO) == 1);
   const auto progress = [&](std::string_view phase, double fraction) { load_clock.Report(phase, fraction); };
-  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(LoadOptionsOf(config), progress));
+  // What can be wrong is found before the long work.
+  PASS_RETURN_IF_ERROR(CheckModel(LoadOptionsOf(config)));
   load_clock.Report("tokenizer", 0);
   PASS_ASSIGN_OR_RETURN(TextModel text, LoadTextModel(config.model));
+  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(LoadOptionsOf(config), progress));
   PASS_ASSIGN_OR_RETURN(ServedModel model, MakeServedModel(*loaded.model, std::move(text)));
   model.info.name = ServedName(config, model.info.name);
 
@@ -96,7 +99,7 @@ absl::Status Run(const ServerConfig& config) {
                                engine_options, &metrics, &clock),
       config.max_queue, &clock);
   load_clock.Report("warm_up", 0);
-  PASS_RETURN_IF_ERROR(WarmUp(model, WarmUpOptionsOf(config), &engine));
+  PASS_RETURN_IF_ERROR(WarmUp(model, WarmUpOptionsOf(config), clock, &engine));
   ReportModel(config, model, loaded, &load_clock, &metrics);
   metrics.set_counting(true);
 

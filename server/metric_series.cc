@@ -134,15 +134,14 @@ void Metrics::Series::AddForwards() {
     forwards[kind] = &by_kind.Add({{"method", method}});
     if (static_cast<ForwardKind>(kind) == ForwardKind::kPrefill) continue;
     for (size_t i = 0; i < kNumBatchBuckets; ++i) {
-      const Labels labels = {{"method", method}, {"batch", absl::StrCat(1 << i)}};
+      const Labels labels = {{"method", method}, {"batch", absl::StrCat(LargestBatchOf(i))}};
       batches[kind][i] = {
           .steps = &steps.Add(labels), .seconds = &seconds.Add(labels), .tokens = &tokens.Add(labels)};
     }
   }
   for (size_t i = 0; i < kNumMethods; ++i) {
-    step_seconds[i] =
-        &AddHistogram(*registry, "step_seconds", "Time of a stream's validation step", SecondBuckets(),
-                      {{"method", std::string(MethodName(static_cast<Method>(i)))}});
+    step_seconds[i] = &AddHistogram(*registry, "step_seconds", "Time of a stream's validation step",
+                                    SecondBuckets(), {{"method", std::string(kMethods[i].name)}});
   }
 }
 

@@ -10,17 +10,15 @@
 #include <memory>
 #include <vector>
 
+#include "core/engine/batch_bucket.h"
 #include "server/metrics.h"
 
 namespace pass {
 
-inline constexpr size_t kNumForwardKinds = 5;
-inline constexpr size_t kNumMethods = 3;  // plain, pass and tree: reports never say auto
 inline constexpr size_t kNumFinishReasons = 5;
 inline constexpr size_t kNumRejectionReasons = 9;
 inline constexpr size_t kNumCancelCauses = 4;
-inline constexpr size_t kNumBatchBuckets = 12;  // 1, 2, 4, ... 2048
-inline constexpr int kMaxPositions = 32;        // draft positions that are counted apart
+inline constexpr int kMaxPositions = 32;  // draft positions that are counted apart
 
 // By method and batch bucket.
 struct BatchSeries {

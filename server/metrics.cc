@@ -1,9 +1,9 @@
 #include "server/metrics.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "absl/time/time.h"
+#include "core/engine/batch_bucket.h"
 #include "server/logging.h"
 #include "server/metric_series.h"
 
@@ -11,12 +11,6 @@ namespace pass {
 namespace {
 
 double Seconds(absl::Duration duration) { return absl::ToDoubleSeconds(duration); }
-
-// A batch of n sequences counts under the power of two that holds it.
-size_t BatchBucket(int sequences) {
-  const auto batch = static_cast<unsigned>(std::max(sequences, 1));
-  return std::min<size_t>(static_cast<size_t>(std::bit_width(batch - 1)), kNumBatchBuckets - 1);
-}
 
 template <typename Enum>
 size_t Index(Enum value) {
@@ -36,6 +30,7 @@ void Metrics::SetBuildInfo(const BuildInfo& info) {
             {"torch", info.torch},
             {"device", info.device},
             {"dtype", info.dtype},
+            {"isa", info.isa},
             {"model", info.model}})
       .Set(1);
 }
@@ -69,7 +64,7 @@ void Metrics::OnForward(const ForwardReport& report) {
   series_->lookahead_rows.Increment(report.lookahead_rows);
   series_->prefill_rows.Increment(report.prefill_rows);
   if (report.kind == ForwardKind::kPrefill) return;
-  const BatchSeries& batch = series_->batches[Index(report.kind)][BatchBucket(report.sequences)];
+  const BatchSeries& batch = series_->batches[Index(report.kind)][BatchBucketOf(report.sequences)];
   batch.steps->Increment();
   batch.seconds->Increment(Seconds(report.time));
   batch.tokens->Increment(report.emitted_tokens);

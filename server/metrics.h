@@ -37,6 +37,7 @@ struct BuildInfo {
   std::string torch;
   std::string device;
   std::string dtype;
+  std::string isa;  // of the CPU kernels
   std::string model;
 };
 

@@ -5,6 +5,9 @@
 namespace pass {
 namespace {
 
+// Short, so that a slow machine is ready as soon as a fast one; what is not measured is learned while serving.
+constexpr absl::Duration kMeasuringTime = absl::Milliseconds(400);
+constexpr absl::Duration kWarmUpTime = absl::Milliseconds(600);
 constexpr int kMaxWarmUpBatch = 16;
 
 // Rows of the largest forward: a whole prefill chunk, and room for the rows of many decoding sequences.
@@ -25,15 +28,15 @@ LoadOptions LoadOptionsOf(const ServerConfig& config) {
 
 EngineOptions EngineOptionsOf(const ServerConfig& config) {
   return {.max_sequences = config.max_sequences,
-          .max_batch_rows = MaxBatchRows(config),
           .prefill_chunk_rows = config.prefill_chunk,
-          .measure_costs = true,
+          .measuring_time = kMeasuringTime,
           .slow_reader_limit = config.slow_reader_timeout};
 }
 
 WarmUpOptions WarmUpOptionsOf(const ServerConfig& config) {
   return {.max_batch = std::min({config.max_sequences, config.max_queue, kMaxWarmUpBatch}),
-          .prefill_rows = config.prefill_chunk};
+          .prefill_rows = config.prefill_chunk,
+          .budget = kWarmUpTime};
 }
 
 GatewayOptions GatewayOptionsOf(const ServerConfig& config) {

@@ -66,15 +66,22 @@ absl::StatusOr<std::vector<TokenId>> PromptOf(int64_t length, const ServedModel&
 
 }  // namespace
 
-absl::Status WarmUp(const ServedModel& model, const WarmUpOptions& options, EngineThread* engine) {
+absl::Status WarmUp(const ServedModel& model, const WarmUpOptions& options, const Clock& clock,
+                    EngineThread* engine) {
   const int64_t room = model.max_sequence_tokens - kTokens;
   if (room < 1) return absl::InvalidArgumentError(absl::StrCat("a context below ", kTokens + 1, " tokens"));
   PASS_ASSIGN_OR_RETURN(const std::vector<TokenId> one_line, PromptOf(std::min<int64_t>(room, 16), model));
   PASS_ASSIGN_OR_RETURN(const std::vector<TokenId> chunk,
                         PromptOf(std::min<int64_t>(room, options.prefill_rows + 1), model));
-  PASS_RETURN_IF_ERROR(RunBatch(1, Method::kPlain, chunk, model, engine));
-  for (const Method method : {Method::kPlain, Method::kTree}) {
-    for (int batch = 1; batch <= options.max_batch; batch *= 2) {
+  const absl::Time end = clock.Now() + options.budget;
+  constexpr Method kMethodsOfAuto[] = {Method::kPlain, Method::kTree};
+  for (const Method method : kMethodsOfAuto) {
+    PASS_RETURN_IF_ERROR(RunBatch(1, method, one_line, model, engine));
+  }
+  if (clock.Now() < end) PASS_RETURN_IF_ERROR(RunBatch(1, Method::kPlain, chunk, model, engine));
+  for (int batch = 2; batch <= options.max_batch; batch *= 2) {
+    for (const Method method : kMethodsOfAuto) {
+      if (clock.Now() >= end) return absl::OkStatus();
       PASS_RETURN_IF_ERROR(RunBatch(batch, method, one_line, model, engine));
     }
   }

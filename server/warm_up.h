@@ -3,6 +3,8 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
 #include "core/engine/engine_thread.h"
 #include "server/gateway/served_model.h"
 
@@ -11,10 +13,13 @@ namespace pass {
 struct WarmUpOptions {
   int max_batch = 16;      // at most so many at a time, in powers of two
   int prefill_rows = 128;  // a prompt of a whole prefill chunk
+  absl::Duration budget =
+      absl::InfiniteDuration();  // nothing new begins after it, the first two generations excepted
 };
 
-// Every method that the model has, on the engine's own thread. An error means that the model cannot generate:
-// do not serve.
-absl::Status WarmUp(const ServedModel& model, const WarmUpOptions& options, EngineThread* engine);
+// `plain` and `tree`, which are what `auto` chooses from, on the engine's own thread. An error means that the model
+// cannot generate: do not serve.
+absl::Status WarmUp(const ServedModel& model, const WarmUpOptions& options, const Clock& clock,
+                    EngineThread* engine);
 
 }  // namespace pass

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include "core/sampling/draft_rank.h"
 #include "core/sampling/filters.h"
@@ -66,14 +65,14 @@ std::vector<Draft> LookaheadSource::Drafts(const DraftTree& tree, int node, cons
   return drafts;
 }
 
-void LookaheadSource::Keep(int32_t frontier, std::vector<Group> groups, DraftHandle next) {
-  // The youngest group that has a row for the token behind the new frontier; the older one may still have.
-  for (Group& group : groups) {
-    if (Serves(group, frontier)) group_ = std::move(group);
+void LookaheadSource::Keep(const StepEnd& end) {
+  // The youngest group that has a row for the token behind the newest one; the group before may still have.
+  for (const LookaheadGroup& group : end.groups) {
+    if (Serves(group, end.frontier)) group_ = group;
   }
-  if (!Serves(group_, frontier)) group_ = {};
-  next_ = next;
-  next_index_ = frontier;
+  if (!Serves(group_, end.frontier)) group_ = {};
+  next_ = end.next;
+  next_index_ = end.frontier;
 }
 
 int LookaheadSource::fresh_rows() const {

@@ -4,10 +4,15 @@
 #include <iterator>
 
 #include "core/base/check.h"
+#include "core/decode/methods.h"
 #include "core/sampling/draw.h"
 #include "core/sampling/noise.h"
 
 namespace pass {
+
+std::unique_ptr<Decoder> MakePassDecoder(const DecoderOptions& options) {
+  return std::make_unique<PassDecoder>(options.lookahead, *options.model);
+}
 
 PassDecoder::PassDecoder(int lookahead, const ModelInfo& model, const AcceptanceRule& rule)
     : lookahead_(lookahead), context_length_(model.context_length), has_head_(model.has_head), rule_(rule) {

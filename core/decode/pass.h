@@ -37,6 +37,7 @@ class PassDecoder final : public Decoder {
   // no draft stands past it.
   PassDecoder(int lookahead, const ModelInfo& model, const AcceptanceRule& rule = {});
 
+  int rows_wanted() const override { return lookahead_ + 1; }
   std::vector<ProposalRequest> Ask(const Frontier& frontier) override;
   void Answer(const Frontier& frontier, std::span<const Proposal> proposals) override;
   std::vector<Row> Plan(const Frontier& frontier) override;

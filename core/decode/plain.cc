@@ -1,8 +1,13 @@
 #include "core/decode/plain.h"
 
 #include "core/base/check.h"
+#include "core/decode/methods.h"
 
 namespace pass {
+
+std::unique_ptr<Decoder> MakePlainDecoder(const DecoderOptions& /*options*/) {
+  return std::make_unique<PlainDecoder>();
+}
 
 std::vector<Row> PlainDecoder::Plan(const Frontier& frontier) {
   return {{.sequence = frontier.sequence,

@@ -13,7 +13,6 @@ class PlainDecoder final : public Decoder {
  public:
   std::vector<Row> Plan(const Frontier& frontier) override;
   Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) override;
-  bool AtBoundary() const override { return true; }
 };
 
 }  // namespace pass

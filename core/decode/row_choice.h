@@ -27,15 +27,19 @@ struct RowChoice {
   double value = 0;  // expected tokens of this step beyond the first, and of the next by its groups
 };
 
-// What the rows of one tree may be.
-struct RowLimits {
-  std::span<const int> longest_group;   // by node, at least 0
-  std::span<const double> group_value;  // by length; [0] is 0; as long as the longest group + 1
+// What a decoder has for the next forward. Borrowed from the decoder.
+struct RowOffer {
+  const DraftTree* tree = nullptr;
+  std::span<const int> longest_group =
+      {};              // by node: the most look-ahead rows that may stand behind it, at least 0
+  int group_rows = 0;  // look-ahead rows that this step drafts from; 0: none are fresh
 };
 
-// The choice that maximises value - price * rows. price > 0.
-RowChoice ChooseRows(const DraftTree& tree, const RowLimits& limits, double price);
+// The choice that maximises value - price * rows. price > 0. `group_value`: by length; [0] is 0; as long as the longest
+// group + 1.
+RowChoice ChooseRows(const RowOffer& offer, std::span<const double> group_value, double price);
 // The same with `most_rows` at most, the root included (so at least 1): the price rises until the rows fit.
-RowChoice ChooseRowsWithin(const DraftTree& tree, const RowLimits& limits, double price, int most_rows);
+RowChoice ChooseRowsWithin(const RowOffer& offer, std::span<const double> group_value, double price,
+                           int most_rows);
 
 }  // namespace pass

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/decode/lookahead_source.h"
+#include "core/decode/methods.h"
 #include "core/decode/ngram_source.h"
 #include "core/decode/successor_source.h"
 
@@ -15,17 +17,22 @@ constexpr double kMostOfReach = 0.98;  // what the children of a node may have o
 
 }  // namespace
 
+std::unique_ptr<Decoder> MakeTreeDecoder(const DecoderOptions& options) {
+  return std::make_unique<TreeDecoder>(TreeOptions{.lookahead = options.lookahead,
+                                                   .context_length = options.model->context_length,
+                                                   .ngram = options.text_sources,
+                                                   .successors = options.text_sources},
+                                       options.calibration);
+}
+
 TreeDecoder::TreeDecoder(const TreeOptions& options, DraftCalibration* calibration)
-    : options_(options), calibration_(calibration), sources_(kNumDraftOrigins) {
-  if (options.lookahead > 0) {
-    auto lookahead = std::make_unique<LookaheadSource>();
-    lookahead_ = lookahead.get();
-    sources_[static_cast<size_t>(DraftOrigin::kLookahead)] = std::move(lookahead);
-  }
-  if (options.ngram) sources_[static_cast<size_t>(DraftOrigin::kNgram)] = std::make_unique<NgramSource>();
-  if (options.successors) {
-    sources_[static_cast<size_t>(DraftOrigin::kSuccessor)] = std::make_unique<SuccessorSource>();
-  }
+    : options_(options), calibration_(calibration) {
+  const auto add = [&](DraftOrigin origin, std::unique_ptr<DraftSource> source) {
+    sources_.push_back({.origin = static_cast<size_t>(origin), .source = std::move(source)});
+  };
+  if (options.lookahead > 0) add(DraftOrigin::kLookahead, std::make_unique<LookaheadSource>());
+  if (options.ngram) add(DraftOrigin::kNgram, std::make_unique<NgramSource>());
+  if (options.successors) add(DraftOrigin::kSuccessor, std::make_unique<SuccessorSource>());
 }
 
 void TreeDecoder::Begin(const Frontier& frontier) {
@@ -33,9 +40,7 @@ void TreeDecoder::Begin(const Frontier& frontier) {
   tree_.Reset(frontier.text);
   choice_ = {.group = {0}};
   level_ = {0};
-  for (const auto& source : sources_) {
-    if (source != nullptr) source->Begin(frontier);
-  }
+  for (const OriginSource& from : sources_) from.source->Begin(frontier);
 }
 
 std::vector<ProposalRequest> TreeDecoder::Ask(const Frontier& frontier) {
@@ -44,8 +49,8 @@ std::vector<ProposalRequest> TreeDecoder::Ask(const Frontier& frontier) {
     std::vector<ProposalRequest> requests;
     asked_.clear();
     for (int node : level_) {
-      if (lookahead_ == nullptr || tree_[node].depth > options_.max_proposal_depth) break;
-      const std::optional<ProposalRequest> request = lookahead_->Ask(tree_, node);
+      if (tree_[node].depth > options_.max_proposal_depth) break;
+      const std::optional<ProposalRequest> request = AskSources(node);
       if (!request.has_value()) continue;
       requests.push_back(*request);
       asked_.push_back(node);
@@ -55,6 +60,14 @@ std::vector<ProposalRequest> TreeDecoder::Ask(const Frontier& frontier) {
   }
   Limit(frontier);
   return {};
+}
+
+// The first source that needs the model behind this node.
+std::optional<ProposalRequest> TreeDecoder::AskSources(int node) const {
+  for (const OriginSource& from : sources_) {
+    if (std::optional<ProposalRequest> request = from.source->Ask(tree_, node)) return request;
+  }
+  return std::nullopt;
 }
 
 void TreeDecoder::Answer(const Frontier& frontier, std::span<const Proposal> proposals) {
@@ -90,7 +103,7 @@ void TreeDecoder::GrowLevel(const Frontier& frontier, std::span<const Proposal> 
   level_.clear();
   for (const Candidate& candidate : candidates) {
     const int node = tree_.Add(candidate.parent, candidate.token, candidate.probability, candidate.evidence);
-    if (tree_[node].reach >= least_reach_) level_.push_back(node);
+    if (tree_[node].reach >= frontier.least_reach) level_.push_back(node);
   }
 }
 
@@ -105,9 +118,8 @@ void TreeDecoder::AddCandidates(const Frontier& frontier, int node, const Propos
   }
   std::vector<Candidate> merged;
   Evidence other_tokens = {};  // of a token that the source does not name
-  for (size_t origin = 0; origin < sources_.size(); ++origin) {
-    if (sources_[origin] == nullptr) continue;
-    const std::vector<Draft> drafts = sources_[origin]->Drafts(tree_, node, proposal);
+  for (const auto& [origin, source] : sources_) {
+    const std::vector<Draft> drafts = source->Drafts(tree_, node, proposal);
     if (drafts.empty()) continue;
     other_tokens[origin] = kAgainst;
     for (Candidate& candidate : merged) candidate.evidence[origin] = kAgainst;
@@ -143,6 +155,13 @@ void TreeDecoder::Limit(const Frontier& frontier) {
     const int32_t in_time = frontier.tokens_left - tree_[node].depth - 2;
     longest_group_.push_back(std::clamp(std::min(in_context, in_time), 0, options_.lookahead));
   }
+  offer_ = {.tree = &tree_, .longest_group = longest_group_, .group_rows = FreshRows()};
+}
+
+int TreeDecoder::FreshRows() const {
+  int rows = 0;
+  for (const OriginSource& from : sources_) rows = std::max(rows, from.source->fresh_rows());
+  return rows;
 }
 
 std::vector<Row> TreeDecoder::Plan(const Frontier& frontier) {
@@ -185,7 +204,6 @@ Absorbed TreeDecoder::Absorb(const Frontier& frontier, std::span<const RowResult
   const std::vector<int> walk = Walk(results, absorbed.emitted);
   for (int node : walk) absorbed.commit.push_back(row_of_[node]);
   absorbed.accepted = static_cast<int>(walk.size()) - 1;
-  emitted_ = static_cast<int>(walk.size());
   for (int node = 0; node < tree_.size(); ++node) {
     if (node == 0 || row_of_[node] < 0) continue;
     absorbed.drafted_positions = std::max(absorbed.drafted_positions, tree_[node].depth);
@@ -195,7 +213,7 @@ Absorbed TreeDecoder::Absorb(const Frontier& frontier, std::span<const RowResult
     absorbed.accepted_from.push_back(OriginOf(tree_[walk[i]].evidence));
   }
   Learn(frontier, walk, results);
-  absorbed.release_before = KeepDrafts(frontier, walk, results);
+  KeepDrafts(frontier, walk, results, absorbed);
   growing_ = false;
   return absorbed;
 }
@@ -219,28 +237,35 @@ void TreeDecoder::Learn(const Frontier& frontier, std::span<const int> walk,
   }
   for (int node = 0; node < tree_.size(); ++node) {
     if (row_of_[node] < 0) continue;
-    for (const auto& source : sources_) {
-      if (source != nullptr) source->Learn(tree_[node].token, results[row_of_[node]].token);
+    for (const OriginSource& from : sources_) {
+      from.source->Learn(tree_[node].token, results[row_of_[node]].token);
     }
   }
 }
 
-// Hands the groups of the walk to the look-ahead source. Returns the handle below which none is needed.
-DraftHandle TreeDecoder::KeepDrafts(const Frontier& frontier, std::span<const int> walk,
-                                    std::span<const RowResult> results) {
-  if (lookahead_ == nullptr) return 0;
+// Hands the groups behind the accepted nodes to the sources, and says which handles are needed no more.
+void TreeDecoder::KeepDrafts(const Frontier& frontier, std::span<const int> walk,
+                             std::span<const RowResult> results, Absorbed& absorbed) {
   for (const RowResult& result : results) newest_handle_ = std::max(newest_handle_, result.drafts);
-  std::vector<LookaheadSource::Group> groups;
+  std::vector<LookaheadGroup> groups;
   for (int node : walk) {
-    LookaheadSource::Group group{.anchor = frontier.position + tree_[node].depth, .rows = {}};
-    for (int k = 0; k < choice_.group[node]; ++k)
+    LookaheadGroup group{.anchor = frontier.position + tree_[node].depth, .rows = {}};
+    for (int k = 0; k < choice_.group[node]; ++k) {
       group.rows.push_back(results[group_row_of_[node] + k].drafts);
+    }
     groups.push_back(std::move(group));
   }
-  const auto emitted = static_cast<int32_t>(walk.size());
-  lookahead_->Keep(frontier.position + emitted, std::move(groups), tree_[walk.back()].next);
-  const DraftHandle oldest = lookahead_->oldest_kept();
-  return oldest > 0 ? oldest : newest_handle_ + 1;
+  const StepEnd end{.frontier = frontier.position + static_cast<int32_t>(walk.size()),
+                    .groups = groups,
+                    .next = tree_[walk.back()].next};
+  DraftHandle oldest = newest_handle_ + 1;
+  for (const OriginSource& from : sources_) {
+    from.source->Keep(end);
+    const DraftHandle kept = from.source->oldest_kept();
+    if (kept > 0) oldest = std::min(oldest, kept);
+  }
+  absorbed.release_before = newest_handle_ > 0 ? oldest : 0;
+  absorbed.group_rows = FreshRows();
 }
 
 }  // namespace pass

@@ -11,13 +11,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/decode/calibration.h"
 #include "core/decode/decoder.h"
+#include "core/decode/draft_source.h"
 #include "core/decode/draft_tree.h"
-#include "core/decode/lookahead_source.h"
 #include "core/decode/row_choice.h"
 
 namespace pass {
@@ -38,28 +39,18 @@ class TreeDecoder final : public Decoder {
   // `calibration` is borrowed and shared with other decoders.
   TreeDecoder(const TreeOptions& options, DraftCalibration* calibration);
 
-  // Nodes less likely to be reached than `least` are not grown any further.
-  void set_least_reach(double least) { least_reach_ = least; }
-
   std::vector<ProposalRequest> Ask(const Frontier& frontier) override;
   void Answer(const Frontier& frontier, std::span<const Proposal> proposals) override;
 
-  // Between the last Ask and Plan. Without Choose only the root gets a row.
-  const DraftTree& tree() const { return tree_; }
-  std::span<const int> longest_group() const { return longest_group_; }
-  void Choose(RowChoice choice) { choice_ = std::move(choice); }
-
-  // Look-ahead rows of a group that the next step begins with; 0: none, or an older group's rest.
-  int group_rows() const { return lookahead_ != nullptr ? lookahead_->fresh_rows() : 0; }
-  int emitted() const { return emitted_; }  // tokens of the last step
-
+  const RowOffer* offer() const override { return &offer_; }
+  void Choose(RowChoice choice) override { choice_ = std::move(choice); }
   std::vector<Row> Plan(const Frontier& frontier) override;
   Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) override;
-  bool AtBoundary() const override { return true; }
 
  private:
   void Begin(const Frontier& frontier);
   void GrowLevel(const Frontier& frontier, std::span<const Proposal> proposals);
+  std::optional<ProposalRequest> AskSources(int node) const;
   struct Candidate;
   void AddCandidates(const Frontier& frontier, int node, const Proposal* proposal,
                      std::vector<Candidate>& candidates);
@@ -67,14 +58,17 @@ class TreeDecoder final : public Decoder {
   // The nodes of the walk, the root first.
   std::vector<int> Walk(std::span<const RowResult> results, std::vector<TokenId>& emitted) const;
   void Learn(const Frontier& frontier, std::span<const int> walk, std::span<const RowResult> results);
-  DraftHandle KeepDrafts(const Frontier& frontier, std::span<const int> walk,
-                         std::span<const RowResult> results);
+  void KeepDrafts(const Frontier& frontier, std::span<const int> walk, std::span<const RowResult> results,
+                  Absorbed& absorbed);
+  int FreshRows() const;
 
   const TreeOptions options_;
   DraftCalibration* const calibration_;
-  LookaheadSource* lookahead_ = nullptr;               // of sources_
-  std::vector<std::unique_ptr<DraftSource>> sources_;  // by DraftOrigin; null: not used
-  double least_reach_ = 0.05;
+  struct OriginSource {
+    size_t origin = 0;  // index into Evidence
+    std::unique_ptr<DraftSource> source;
+  };
+  std::vector<OriginSource> sources_;
 
   // Of the step.
   bool growing_ = false;
@@ -83,11 +77,11 @@ class TreeDecoder final : public Decoder {
   std::vector<int> asked_;          // of these, those behind which the model was asked
   DraftHandle newest_handle_ = 0;   // the youngest that was ever seen
   std::vector<int> longest_group_;  // by node
+  RowOffer offer_;
   RowChoice choice_;
   std::vector<int> row_of_;        // by node; -1: none
   std::vector<int> group_row_of_;  // by node: the first row of its group
   int num_candidates_ = 0;
-  int emitted_ = 0;
 };
 
 }  // namespace pass

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "core/engine/batch_bucket.h"
+
 namespace pass {
 
 void Accounts::AddToken(TokenId token, std::string_view text) {
@@ -32,11 +34,11 @@ void Accounts::AddValidation(const Absorbed& absorbed, int num_emitted) {
 }
 
 void Accounts::AddForward(Method method, int rows, const ForwardReport& forward) {
-  const bool mixed = forward.kind == ForwardKind::kPrefill || forward.kind == ForwardKind::kMixed;
+  const bool mixed = forward.kind != KindOf(method);
   if (pending_.forwards == 0) {
     pending_batch_ = forward.sequences;
     pending_mixed_ = mixed;
-  } else if (mixed || AutoPolicy::BucketOf(forward.sequences) != AutoPolicy::BucketOf(pending_batch_)) {
+  } else if (mixed || BatchBucketOf(forward.sequences) != BatchBucketOf(pending_batch_)) {
     pending_mixed_ = true;
   }
   pending_.method = method;
@@ -47,7 +49,7 @@ void Accounts::AddForward(Method method, int rows, const ForwardReport& forward)
 
 void Accounts::AddToBucket(int batch, int64_t tokens, absl::Duration time) {
   for (BucketCost& bucket : buckets_) {
-    if (AutoPolicy::BucketOf(bucket.batch) != AutoPolicy::BucketOf(batch)) continue;
+    if (BatchBucketOf(bucket.batch) != BatchBucketOf(batch)) continue;
     bucket.tokens += tokens;
     bucket.time += time;
     return;
@@ -65,12 +67,12 @@ StepReport Accounts::TakeReport() {
   return std::exchange(pending_, StepReport());
 }
 
-SpeculationSummary Accounts::Summary(const AutoPolicy& policy) const {
+SpeculationSummary Accounts::Summary(const Speculation& speculation) const {
   SpeculationSummary summary = summary_;
   absl::Duration plain_time;
   absl::Duration time;
   for (const BucketCost& bucket : buckets_) {
-    const std::optional<absl::Duration> plain_forward = policy.PlainForwardTime(bucket.batch);
+    const std::optional<absl::Duration> plain_forward = speculation.PlainForwardTime(bucket.batch);
     if (!plain_forward.has_value()) continue;
     plain_time += *plain_forward * bucket.tokens;
     time += bucket.time;

@@ -17,8 +17,8 @@
 
 #include "absl/time/time.h"
 #include "core/decode/decoder.h"
-#include "core/engine/auto_policy.h"
-#include "core/engine/observer.h"
+#include "core/engine/forward_report.h"
+#include "core/engine/speculation/speculation.h"
 #include "core/engine/token_sink.h"
 
 namespace pass {
@@ -35,8 +35,8 @@ class Accounts {
   // Everything since the last call; the next report is empty.
   StepReport TakeReport();
 
-  // `policy` knows what plain decoding takes.
-  SpeculationSummary Summary(const AutoPolicy& policy) const;
+  // `speculation` knows what plain decoding takes.
+  SpeculationSummary Summary(const Speculation& speculation) const;
 
  private:
   // Unmixed forwards of this sequence, by batch bucket: what the speed-up is estimated from.

@@ -7,11 +7,10 @@
 #include <utility>
 
 #include "core/base/status_macros.h"
-#include "core/engine/auto_policy.h"
-#include "core/engine/measure_costs.h"
+#include "core/engine/forward_part.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
-#include "core/engine/tree_planner.h"
+#include "core/engine/speculation/speculation.h"
 
 namespace pass {
 namespace {
@@ -25,6 +24,31 @@ SequenceEnd ModelFailure() {
   return {.reason = FinishReason::kError, .error = absl::InternalError("the model failed on this request")};
 }
 
+// What a forward was, its time left aside.
+ForwardReport Describe(std::span<const ForwardPart> parts) {
+  ForwardReport report;
+  std::optional<Method> method;
+  bool mixed = false;
+  for (const ForwardPart& part : parts) {
+    report.prefill_rows += part.prefill_rows;
+    report.decode_rows += part.decode_rows;
+    report.lookahead_rows += part.lookahead_rows;
+    report.emitted_tokens += part.emitted;
+    if (!part.decodes()) continue;
+    ++report.sequences;
+    mixed |= method.value_or(part.method) != part.method;
+    method = part.method;
+  }
+  if (!method.has_value()) {
+    report.kind = ForwardKind::kPrefill;
+  } else if (mixed || report.prefill_rows > 0) {
+    report.kind = ForwardKind::kMixed;
+  } else {
+    report.kind = KindOf(*method);
+  }
+  return report;
+}
+
 SequenceEnd NeverFits() {
   return {.reason = FinishReason::kError,
           .error = absl::InvalidArgumentError("prompt and max_tokens do not fit the key-value cache")};
@@ -34,7 +58,7 @@ SequenceEnd NeverFits() {
 
 absl::Status EngineOptions::Validate() const {
   absl::Status status = AtLeastOne(max_sequences, "max_sequences");
-  status.Update(AtLeastOne(max_batch_rows, "max_batch_rows"));
+  status.Update(AtLeastOne(row_budget, "row_budget"));
   status.Update(AtLeastOne(prefill_chunk_rows, "prefill_chunk_rows"));
   if (slow_reader_limit <= absl::ZeroDuration()) {
     status.Update(absl::InvalidArgumentError("slow_reader_limit must be above 0"));
@@ -50,8 +74,8 @@ Engine::Engine(LanguageModel* model, const Tokenizer* tokenizer, std::vector<Tok
       options_(options),
       observer_(observer != nullptr ? observer : &no_observer_),
       clock_(clock),
-      policy_(std::make_unique<AutoPolicy>()),
-      planner_(std::make_unique<TreePlanner>(model->info().num_lookahead)) {}
+      row_budget_(std::min(options.row_budget, model->info().max_batch_rows)),
+      speculation_(std::make_unique<Speculation>(model->info())) {}
 
 Engine::~Engine() {
   for (const auto& sequence : running_) model_->Close(*sequence->model_id());
@@ -61,7 +85,7 @@ void Engine::Submit(RequestHandle handle, GenerationRequest request, std::shared
   if (request.received == absl::InfinitePast()) request.received = clock_->Now();
   const SequenceContext context{.model = &model_->info(),
                                 .tokenizer = tokenizer_,
-                                .calibration = planner_->calibration(),
+                                .calibration = speculation_->calibration(),
                                 .end_of_sequence_ids = end_of_sequence_ids_,
                                 .text_sources = options_.text_sources};
   waiting_.push_back(std::make_unique<Sequence>(handle, std::move(request), std::move(sink), context));
@@ -81,12 +105,10 @@ void Engine::CancelAll(FinishReason reason, const absl::Status& error) {
   }
 }
 
-// Without samples the costs are learned while serving, and a model that fails fails on the first request too.
+// A model that fails here fails on the first request too, and then somebody hears of it.
 void Engine::Prepare() {
-  if (!options_.measure_costs) return;
-  const absl::StatusOr<std::vector<CostSample>> samples =
-      MeasureCosts(*model_, *clock_, options_.max_batch_rows);
-  if (samples.ok()) planner_->costs().Set(*samples);
+  if (options_.measuring_time <= absl::ZeroDuration()) return;
+  speculation_->MeasureCosts(*model_, *clock_, options_.measuring_time);
 }
 
 bool Engine::Step() {
@@ -170,14 +192,14 @@ void Engine::ChooseMethods() {
     }
   }
   if (choosers.empty()) return;
-  const Method method = policy_->Choose(std::max(batch, 1));
+  const Method method = speculation_->ChooseMethod(std::max(batch, 1));
   for (Sequence* sequence : choosers) sequence->SetMethod(method);
 }
 
 std::vector<RowGrant> Engine::GrantRows() const {
   std::vector<RowNeed> needs;
   for (const auto& sequence : running_) needs.push_back(sequence->need());
-  return PlanForward(needs, {.rows = options_.max_batch_rows, .prefill_rows = options_.prefill_chunk_rows});
+  return PlanForward(needs, {.rows = row_budget_, .prefill_rows = options_.prefill_chunk_rows});
 }
 
 // One call to the model for the drafts of all sequences, again and again while any of them asks for more.
@@ -187,8 +209,7 @@ absl::Status Engine::Draft(std::span<const RowGrant> grants) {
     std::vector<std::pair<Sequence*, int>> askers;
     for (size_t i = 0; i < running_.size(); ++i) {
       if (!grants[i].decode) continue;
-      if (TreeDecoder* tree = running_[i]->tree()) tree->set_least_reach(planner_->least_reach());
-      const int count = running_[i]->Ask(requests);
+      const int count = running_[i]->Ask(speculation_->least_reach(), requests);
       if (count > 0) askers.emplace_back(running_[i].get(), count);
     }
     if (requests.empty()) return absl::OkStatus();
@@ -204,57 +225,32 @@ absl::Status Engine::Draft(std::span<const RowGrant> grants) {
   }
 }
 
-// The rows that nobody was granted go to the trees.
-void Engine::ChooseTreeRows(std::span<const RowGrant> grants) {
+// The rows that nobody was granted go to those who offer candidates.
+std::vector<size_t> Engine::ChooseRows(std::span<const RowGrant> grants) {
+  std::vector<size_t> choosers;
   std::vector<TreePlanner::Offer> offers;
-  int other_rows = 0;
-  int batch = 0;
+  TreePlanner::Forward forward{.other_rows = 0, .most_rows = row_budget_, .batch = 0};
   for (size_t i = 0; i < running_.size(); ++i) {
-    other_rows += grants[i].prefill_rows;
+    forward.other_rows += grants[i].prefill_rows;
     if (!grants[i].decode) continue;
-    ++batch;
+    ++forward.batch;
     const Sequence& sequence = *running_[i];
-    if (sequence.tree() == nullptr) {
-      other_rows += sequence.need().decode_rows;
+    const RowOffer* offer = sequence.decoder().offer();
+    if (offer == nullptr) {
+      forward.other_rows += sequence.need().decode_rows;
       continue;
     }
-    offers.push_back({.decoder = sequence.tree(),
+    choosers.push_back(i);
+    offers.push_back({.rows = offer,
                       .most_rows = sequence.request().max_rows,
                       .sampled = !sequence.request().sampling.greedy()});
   }
-  if (!offers.empty()) planner_->Plan(offers, other_rows, options_.max_batch_rows, batch);
-}
-
-std::vector<Row> Engine::PlanRows(std::span<const RowGrant> grants) {
-  std::vector<Row> rows;
-  for (size_t i = 0; i < running_.size(); ++i) running_[i]->PlanRows(grants[i], rows);
-  return rows;
-}
-
-// What the planned forward is; its time and its tokens are not known yet.
-ForwardReport Engine::Describe() const {
-  ForwardReport report;
-  std::optional<Method> method;
-  bool mixed = false;
-  for (const auto& sequence : running_) {
-    report.prefill_rows += sequence->num_prefill_rows();
-    report.decode_rows += sequence->num_decode_rows();
-    report.lookahead_rows += sequence->num_lookahead_rows();
-    if (!sequence->decodes()) continue;
-    ++report.sequences;
-    mixed |= method.value_or(sequence->method()) != sequence->method();
-    method = sequence->method();
+  if (offers.empty()) return choosers;
+  std::vector<RowChoice> choices = speculation_->ShareRows(offers, forward);
+  for (size_t i = 0; i < choosers.size(); ++i) {
+    running_[choosers[i]]->decoder().Choose(std::move(choices[i]));
   }
-  if (!method.has_value()) {
-    report.kind = ForwardKind::kPrefill;
-  } else if (mixed || report.prefill_rows > 0) {
-    report.kind = ForwardKind::kMixed;
-  } else if (method == Method::kTree) {
-    report.kind = ForwardKind::kTree;
-  } else {
-    report.kind = method == Method::kPass ? ForwardKind::kPass : ForwardKind::kPlain;
-  }
-  return report;
+  return choosers;
 }
 
 bool Engine::RunForward() {
@@ -264,10 +260,16 @@ bool Engine::RunForward() {
   if (std::ranges::all_of(grants, [](const RowGrant& grant) { return grant == RowGrant(); })) return false;
   absl::Status status = Draft(grants);
   if (status.ok()) {
-    ChooseTreeRows(grants);
-    const absl::StatusOr<std::vector<RowResult>> results = Forward(PlanRows(grants));
+    const std::vector<size_t> choosers = ChooseRows(grants);
+    std::vector<Row> rows;
+    std::vector<ForwardPart> parts;
+    for (size_t i = 0; i < running_.size(); ++i) parts.push_back(running_[i]->PlanRows(grants[i], rows));
+    const absl::StatusOr<std::vector<RowResult>> results = Forward(rows);
     status = results.status();
-    if (status.ok()) HandOver(*results, start);
+    if (status.ok()) {
+      TakeResults(*results, parts, start);
+      HandOver(parts, choosers, start);
+    }
   }
   if (!status.ok()) FailForward(status, grants);
   DropEnded(running_);
@@ -280,32 +282,40 @@ absl::StatusOr<std::vector<RowResult>> Engine::Forward(std::span<const Row> rows
   return results;
 }
 
-void Engine::HandOver(std::span<const RowResult> results, absl::Time start) {
-  ForwardReport report = Describe();
-  for (const auto& sequence : running_) {
-    if (sequence->num_prefill_rows() + sequence->num_decode_rows() == 0) continue;
-    if (const absl::Status error = sequence->TakeResults(results); !error.ok()) {
-      observer_->OnModelError(sequence->request(), error);
-      sequence->End(ModelFailure(), start);
-    }
-    report.emitted_tokens += sequence->num_emitted();
-    if (sequence->ended()) continue;  // its keys and values are dropped anyway
-    if (sequence->release_before() > 0) {
-      model_->ReleaseDrafts(*sequence->model_id(), sequence->release_before());
-    }
-    const absl::Status committed = model_->Commit(*sequence->model_id(), sequence->commit());
-    if (committed.ok()) continue;
-    observer_->OnModelError(sequence->request(), committed);
-    sequence->End(ModelFailure(), start);
+// Each sequence takes what is its own, and the model keeps what is to be kept.
+void Engine::TakeResults(std::span<const RowResult> results, std::span<ForwardPart> parts, absl::Time start) {
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (!parts[i].rides()) continue;
+    Sequence& sequence = *running_[i];
+    absl::Status status = sequence.TakeResults(results, parts[i]);
+    if (status.ok() && !sequence.ended()) status = Keep(sequence, parts[i]);
+    if (status.ok()) continue;
+    observer_->OnModelError(sequence.request(), status);
+    sequence.End(ModelFailure(), start);
   }
+}
+
+// A sequence that has ended keeps nothing.
+absl::Status Engine::Keep(const Sequence& sequence, const ForwardPart& part) {
+  const DraftHandle release = part.absorbed.has_value() ? part.absorbed->release_before : 0;
+  if (release > 0) model_->ReleaseDrafts(*sequence.model_id(), release);
+  return model_->Commit(*sequence.model_id(), part.commit);
+}
+
+// To whoever learns from the forward, and to the readers.
+void Engine::HandOver(std::span<const ForwardPart> parts, std::span<const size_t> choosers,
+                      absl::Time start) {
   const absl::Time now = clock_->Now();
+  ForwardReport report = Describe(parts);
   report.time = now - start;
-  policy_->Observe(report.kind, report.sequences, report.emitted_tokens, report.time);
-  planner_->Observe(report);
+  std::vector<const Absorbed*> outcomes;
+  for (size_t i : choosers) outcomes.push_back(parts[i].absorbed.has_value() ? &*parts[i].absorbed : nullptr);
+  speculation_->Observe(report, outcomes);
   observer_->OnForward(report);
-  for (const auto& sequence : running_) {
-    sequence->AddForward(report, now);
-    if (!sequence->ended() && sequence->ReportDue()) Report(*sequence, now);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    Sequence& sequence = *running_[i];
+    sequence.AddForward(report, parts[i], now);
+    if (!sequence.ended() && sequence.ReportDue()) Report(sequence, now);
   }
 }
 
@@ -329,7 +339,7 @@ void Engine::Finish(Sequence& sequence) {
   if (sequence.model_id().has_value()) model_->Close(*sequence.model_id());
   const absl::Time now = clock_->Now();
   if (sequence.ReportDue()) Report(sequence, now);
-  const FinishReport report = sequence.Finish(*policy_, now);
+  const FinishReport report = sequence.Finish(*speculation_, now);
   const bool cut_off = report.reason == FinishReason::kCancelled || report.reason == FinishReason::kDeadline;
   if (cut_off && sequence.model_id().has_value()) observer_->OnCancelFreed(now - sequence.end_time());
   observer_->OnFinish(report);

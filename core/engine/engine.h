@@ -28,10 +28,11 @@ namespace pass {
 
 struct EngineOptions {
   int max_sequences = 16;        // decoding or prefilling at a time
-  int max_batch_rows = 512;      // rows of one forward
+  int row_budget = 1 << 20;      // rows of one forward; the model's own limit holds besides
   int prefill_chunk_rows = 128;  // prompt rows of one forward, shared by all sequences
   bool text_sources = true;      // `tree` drafts from the request's own text too; off: from the model alone
-  bool measure_costs = false;    // before the first step; else what rows cost is learned on the way
+  // Time that Prepare may spend on measuring what rows cost; what it does not measure is learned on the way.
+  absl::Duration measuring_time = absl::ZeroDuration();
   absl::Duration slow_reader_limit = absl::Seconds(30);  // a sink that is not Ready for so long is cancelled
 
   // INVALID_ARGUMENT names the option and its range.
@@ -40,9 +41,9 @@ struct EngineOptions {
 
 using RequestHandle = uint64_t;  // never reused, never 0
 
-class AutoPolicy;
 class Sequence;
-class TreePlanner;
+class Speculation;
+struct ForwardPart;
 struct RowGrant;
 
 class Engine {
@@ -62,7 +63,7 @@ class Engine {
               absl::Time requested = absl::InfiniteFuture());
   void CancelAll(FinishReason reason, const absl::Status& error);
 
-  // Measures what rows cost, if the options say so. Once, before the first Step.
+  // Measures what rows cost, if the options give time for it. Once, before the first Step.
   void Prepare();
 
   // Drops what was cancelled or has expired, and admits who fits: what Step begins with, for a caller that
@@ -87,12 +88,13 @@ class Engine {
   void ChooseMethods();
   std::vector<RowGrant> GrantRows() const;
   absl::Status Draft(std::span<const RowGrant> grants);
-  void ChooseTreeRows(std::span<const RowGrant> grants);
-  std::vector<Row> PlanRows(std::span<const RowGrant> grants);
-  ForwardReport Describe() const;
+  // Returns the sequences, by index, whose rows were chosen.
+  std::vector<size_t> ChooseRows(std::span<const RowGrant> grants);
   bool RunForward();
   absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows);
-  void HandOver(std::span<const RowResult> results, absl::Time start);
+  void TakeResults(std::span<const RowResult> results, std::span<ForwardPart> parts, absl::Time start);
+  absl::Status Keep(const Sequence& sequence, const ForwardPart& part);
+  void HandOver(std::span<const ForwardPart> parts, std::span<const size_t> choosers, absl::Time start);
   void FailForward(const absl::Status& status, std::span<const RowGrant> grants);
   void Report(Sequence& sequence, absl::Time now);
   void Finish(Sequence& sequence);
@@ -104,8 +106,8 @@ class Engine {
   EngineObserver no_observer_;
   EngineObserver* const observer_;
   const Clock* const clock_;
-  std::unique_ptr<AutoPolicy> policy_;
-  std::unique_ptr<TreePlanner> planner_;
+  const int row_budget_;
+  std::unique_ptr<Speculation> speculation_;
   Sequences waiting_;  // oldest first
   Sequences running_;  // oldest first
 };

@@ -1,33 +1,10 @@
 // The words for enums in logs, metrics and messages.
-#include <optional>
 #include <string_view>
 
-#include "core/engine/observer.h"
-#include "core/engine/request.h"
+#include "core/engine/forward_report.h"
 #include "core/engine/token_sink.h"
 
 namespace pass {
-
-std::string_view MethodName(Method method) {
-  switch (method) {
-    case Method::kPlain:
-      return "plain";
-    case Method::kPass:
-      return "pass";
-    case Method::kTree:
-      return "tree";
-    case Method::kAuto:
-      return "auto";
-  }
-  return "unknown";
-}
-
-std::optional<Method> MethodOfName(std::string_view name) {
-  for (Method method : {Method::kPlain, Method::kPass, Method::kTree, Method::kAuto}) {
-    if (name == MethodName(method)) return method;
-  }
-  return std::nullopt;
-}
 
 std::string_view FinishReasonName(FinishReason reason) {
   switch (reason) {
@@ -46,19 +23,8 @@ std::string_view FinishReasonName(FinishReason reason) {
 }
 
 std::string_view ForwardKindName(ForwardKind kind) {
-  switch (kind) {
-    case ForwardKind::kPlain:
-      return "plain";
-    case ForwardKind::kPass:
-      return "pass";
-    case ForwardKind::kTree:
-      return "tree";
-    case ForwardKind::kPrefill:
-      return "prefill";
-    case ForwardKind::kMixed:
-      return "mixed";
-  }
-  return "unknown";
+  if (kind == ForwardKind::kPrefill) return "prefill";
+  return kind == ForwardKind::kMixed ? "mixed" : kMethods[IndexOf(kind)].name;
 }
 
 }  // namespace pass

@@ -3,28 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "absl/time/time.h"
+#include "core/engine/forward_report.h"
 #include "core/engine/token_sink.h"
 #include "core/language_model/language_model.h"
 
 namespace pass {
-
-enum class ForwardKind : uint8_t { kPlain, kPass, kTree, kPrefill, kMixed };
-
-std::string_view ForwardKindName(ForwardKind kind);
-
-// One forward of the whole batch. "mixed": several methods, or decoding beside prefill.
-struct ForwardReport {
-  ForwardKind kind = ForwardKind::kPlain;
-  int sequences = 0;  // sequences that decode in it: the batch
-  int decode_rows = 0;
-  int lookahead_rows = 0;  // of decode_rows
-  int prefill_rows = 0;
-  int emitted_tokens = 0;
-  absl::Duration time;  // proposals, forward, draws and commits
-};
 
 struct EngineState {
   int running = 0;

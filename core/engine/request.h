@@ -2,21 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "core/base/token_id.h"
+#include "core/decode/methods.h"
 #include "core/sampling/sampling_options.h"
 
 namespace pass {
-
-enum class Method : uint8_t { kPlain, kPass, kTree, kAuto };
-
-std::string_view MethodName(Method method);
-std::optional<Method> MethodOfName(std::string_view name);
 
 inline constexpr int kMostRows = 64;  // that a request may have in one forward
 

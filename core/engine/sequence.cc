@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/decode/pass.h"
-#include "core/decode/plain.h"
-
 namespace pass {
 
 Sequence::Sequence(RequestHandle handle, GenerationRequest request, std::shared_ptr<TokenSink> sink,
@@ -17,23 +14,17 @@ Sequence::Sequence(RequestHandle handle, GenerationRequest request, std::shared_
       output_(&request_, context.tokenizer, context.end_of_sequence_ids),
       method_(request_.method == Method::kAuto ? Method::kPlain : request_.method),
       last_report_(request_.received) {
-  plain_ = std::make_unique<PlainDecoder>();
-  if (request_.method == Method::kPass) {
-    pass_ = std::make_unique<PassDecoder>(request_.lookahead, *context.model);
-  }
-  if (request_.method == Method::kTree || request_.method == Method::kAuto) {
-    tree_ = std::make_unique<TreeDecoder>(TreeOptions{.lookahead = request_.lookahead,
-                                                      .context_length = context.model->context_length,
-                                                      .ngram = context.text_sources,
-                                                      .successors = context.text_sources},
-                                          context.calibration);
+  const DecoderOptions options{.lookahead = request_.lookahead,
+                               .model = context.model,
+                               .calibration = context.calibration,
+                               .text_sources = context.text_sources};
+  for (const MethodEntry& entry : kMethods) {
+    const bool used = request_.method == Method::kAuto ? entry.for_auto : entry.method == request_.method;
+    if (used) decoders_[IndexOf(entry.method)] = entry.make(options);
   }
 }
 
-Decoder& Sequence::decoder() const {
-  if (method_ == Method::kTree) return *tree_;
-  return method_ == Method::kPass ? *pass_ : *plain_;
-}
+Decoder& Sequence::decoder() const { return *decoders_[IndexOf(method_)]; }
 
 void Sequence::Admit(SequenceId id, absl::Time now) {
   model_id_ = id;
@@ -69,11 +60,12 @@ bool Sequence::MayChooseMethod() const { return request_.method == Method::kAuto
 RowNeed Sequence::need() const {
   if (ended() || reader_wait_start_ != absl::InfiniteFuture()) return {};
   return {.prefill_rows = num_prompt_tokens() - 1 - num_prefilled_,
-          .decode_rows = method_ == Method::kPass ? request_.lookahead + 1 : 1,
+          .decode_rows = decoder().rows_wanted(),
           .left_out = left_out_};
 }
 
-int Sequence::Ask(std::vector<ProposalRequest>& requests) {
+int Sequence::Ask(double least_reach, std::vector<ProposalRequest>& requests) {
+  frontier_.least_reach = least_reach;
   const std::vector<ProposalRequest> wanted = decoder().Ask(frontier_);
   requests.insert(requests.end(), wanted.begin(), wanted.end());
   return static_cast<int>(wanted.size());
@@ -81,15 +73,14 @@ int Sequence::Ask(std::vector<ProposalRequest>& requests) {
 
 void Sequence::Answer(std::span<const Proposal> proposals) { decoder().Answer(frontier_, proposals); }
 
-void Sequence::PlanRows(const RowGrant& grant, std::vector<Row>& rows) {
+ForwardPart Sequence::PlanRows(const RowGrant& grant, std::vector<Row>& rows) {
   const RowNeed needed = need();
   left_out_ = needed.decode_rows > 0 && needed.prefill_rows == 0 && !grant.decode ? left_out_ + 1 : 0;
-  first_row_ = static_cast<int>(rows.size());
-  num_prefill_rows_ = grant.prefill_rows;
-  num_decode_rows_ = 0;
-  num_lookahead_rows_ = 0;
+  ForwardPart part{
+      .method = method_, .first_row = static_cast<int>(rows.size()), .prefill_rows = grant.prefill_rows};
   PlanPrefillRows(grant.prefill_rows, rows);
-  if (grant.decode) PlanDecodeRows(rows);
+  if (grant.decode) PlanDecodeRows(part, rows);
+  return part;
 }
 
 void Sequence::PlanPrefillRows(int count, std::vector<Row>& rows) {
@@ -102,61 +93,58 @@ void Sequence::PlanPrefillRows(int count, std::vector<Row>& rows) {
   }
 }
 
-void Sequence::PlanDecodeRows(std::vector<Row>& rows) {
+void Sequence::PlanDecodeRows(ForwardPart& part, std::vector<Row>& rows) {
   // The decoder thinks of its prefix as committed; the last rows of it may still be prefill rows of this
   // forward.
   const int first = static_cast<int>(rows.size());
-  const int prefix = num_prefill_rows_ > 0 ? first - 1 : kCommittedPrefix;
+  const int prefix = part.prefill_rows > 0 ? first - 1 : kCommittedPrefix;
   std::vector<Row> planned = decoder().Plan(frontier_);
-  num_decode_rows_ = static_cast<int>(planned.size());
+  part.decode_rows = static_cast<int>(planned.size());
   for (Row& row : planned) {
     row.parent = row.parent == kCommittedPrefix ? prefix : first + row.parent;
-    if (row.lookahead > 0) ++num_lookahead_rows_;
+    if (row.lookahead > 0) ++part.lookahead_rows;
     rows.push_back(row);
   }
 }
 
-absl::Status Sequence::TakeResults(std::span<const RowResult> results) {
-  commit_.clear();
-  num_emitted_ = 0;
-  release_before_ = 0;
-  results = results.subspan(first_row_, num_prefill_rows_ + num_decode_rows_);
+absl::Status Sequence::TakeResults(std::span<const RowResult> results, ForwardPart& part) {
+  results = results.subspan(part.first_row, part.prefill_rows + part.decode_rows);
   const auto broken =
       std::ranges::find_if(results, [](const RowResult& result) { return !result.status.ok(); });
-  if (broken != results.end()) {
-    num_decode_rows_ = 0;  // the forward brought this sequence nothing
-    return broken->status;
-  }
-  for (int i = 0; i < num_prefill_rows_; ++i) commit_.push_back(first_row_ + i);
-  num_prefilled_ += num_prefill_rows_;
-  if (!decodes()) return absl::OkStatus();
-  const Absorbed absorbed = decoder().Absorb(frontier_, results.subspan(num_prefill_rows_));
-  for (int row : absorbed.commit) commit_.push_back(first_row_ + num_prefill_rows_ + row);
-  release_before_ = absorbed.release_before;
-  MoveFrontier(absorbed);
-  EmitTokens(absorbed);
+  if (broken != results.end()) return broken->status;
+  for (int i = 0; i < part.prefill_rows; ++i) part.commit.push_back(part.first_row + i);
+  num_prefilled_ += part.prefill_rows;
+  if (!part.decodes()) return absl::OkStatus();
+  part.absorbed = decoder().Absorb(frontier_, results.subspan(part.prefill_rows));
+  for (int row : part.absorbed->commit) part.commit.push_back(part.first_row + part.prefill_rows + row);
+  MoveFrontier(*part.absorbed);
+  part.emitted = EmitTokens(*part.absorbed);
   return absl::OkStatus();
 }
 
-void Sequence::EmitTokens(const Absorbed& absorbed) {
+// Returns how many tokens a stop left.
+int Sequence::EmitTokens(const Absorbed& absorbed) {
+  int emitted = 0;
   for (TokenId token : absorbed.emitted) {
     TokenOutput::Pushed pushed = output_.Push(token);
     accounts_.AddToken(token, pushed.text);
-    ++num_emitted_;
+    ++emitted;
     if (pushed.end.has_value()) {
       End(*std::move(pushed.end), absl::InfiniteFuture());
       break;
     }
   }
-  if (!absorbed.validation_step) return;
-  accounts_.AddValidation(absorbed, num_emitted_);
-  validated_ = true;
+  if (absorbed.validation_step) {
+    accounts_.AddValidation(absorbed, emitted);
+    validated_ = true;
+  }
+  return emitted;
 }
 
-void Sequence::AddForward(const ForwardReport& forward, absl::Time now) {
-  if (!decodes()) return;
+void Sequence::AddForward(const ForwardReport& forward, const ForwardPart& part, absl::Time now) {
+  if (!part.absorbed.has_value()) return;
   if (prefill_end_ == absl::InfiniteFuture()) prefill_end_ = now;
-  accounts_.AddForward(method_, num_decode_rows_, forward);
+  accounts_.AddForward(part.method, part.decode_rows, forward);
 }
 
 Sequence::TakenReport Sequence::TakeReport(absl::Time now) {
@@ -175,7 +163,7 @@ void Sequence::End(SequenceEnd end, absl::Time since) {
   end_time_ = since;
 }
 
-FinishReport Sequence::Finish(const AutoPolicy& policy, absl::Time now) const {
+FinishReport Sequence::Finish(const Speculation& speculation, absl::Time now) const {
   const absl::Time admitted = std::min(admitted_, now);
   const absl::Time prefill_end = std::min(prefill_end_, now);
   FinishReport report{.reason = end_->reason,
@@ -184,7 +172,7 @@ FinishReport Sequence::Finish(const AutoPolicy& policy, absl::Time now) const {
                       .error = end_->error,
                       .prompt_tokens = num_prompt_tokens(),
                       .completion_tokens = output_.num_tokens(),
-                      .speculation = accounts_.Summary(policy),
+                      .speculation = accounts_.Summary(speculation),
                       .timing = {},
                       .seed = request_.sampling.seed};
   report.timing = {.queue = admitted - request_.received,

@@ -7,6 +7,7 @@
 // Owner and thread: the engine's. Not movable: rows point at its sampling options.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,9 +16,10 @@
 
 #include "absl/time/time.h"
 #include "core/decode/decoder.h"
-#include "core/decode/tree.h"
+#include "core/decode/methods.h"
 #include "core/engine/accounts.h"
 #include "core/engine/engine.h"
+#include "core/engine/forward_part.h"
 #include "core/engine/request.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/token_output.h"
@@ -60,34 +62,22 @@ class Sequence {
   bool MayChooseMethod() const;
   void SetMethod(Method method) { method_ = method; }
 
-  // Of `tree` only the least: how many rows it gets is decided when its candidates are known.
   RowNeed need() const;
-  // The decoder whose rows are to be chosen, between the last Ask and PlanRows; null: the method is another.
-  TreeDecoder* tree() const { return method_ == Method::kTree ? tree_.get() : nullptr; }
+  // The decoder of the next rows.
+  Decoder& decoder() const;
   // Drafts of a sequence that decodes in the next forward: appends what its decoder wants proposed, and hands
   // it the answers to that. Returns how many requests it appended; 0: nothing more.
-  int Ask(std::vector<ProposalRequest>& requests);
+  int Ask(double least_reach, std::vector<ProposalRequest>& requests);
   void Answer(std::span<const Proposal> proposals);
   // Appends what was granted to `rows`, the forward of all sequences.
-  void PlanRows(const RowGrant& grant, std::vector<Row>& rows);
+  ForwardPart PlanRows(const RowGrant& grant, std::vector<Row>& rows);
 
-  // The rows of the forward that is planned or was just done.
-  bool decodes() const { return num_decode_rows_ > 0; }
-  int num_prefill_rows() const { return num_prefill_rows_; }
-  int num_decode_rows() const { return num_decode_rows_; }
-  int num_lookahead_rows() const { return num_lookahead_rows_; }
-  Method method() const { return method_; }
-
-  // `results`: of the whole forward. Afterwards: emitted tokens are in the accounts; the sequence may have
-  // ended; if it has not, the rows of commit() must be committed. An error is that of a row: the caller ends
-  // the sequence.
-  absl::Status TakeResults(std::span<const RowResult> results);
-  std::span<const int> commit() const { return commit_; }
-  // Of the last results; 0: nothing to release.
-  DraftHandle release_before() const { return release_before_; }
-  int num_emitted() const { return num_emitted_; }
+  // `results`: of the whole forward; `part`: as PlanRows gave it, completed here. Afterwards: emitted tokens are in the
+  // accounts; the sequence may have ended; if it has not, the rows of part.commit must be committed. An error is that of
+  // a row: the caller ends the sequence.
+  absl::Status TakeResults(std::span<const RowResult> results, ForwardPart& part);
   // After the forward's time is known. `now`: its end.
-  void AddForward(const ForwardReport& forward, absl::Time now);
+  void AddForward(const ForwardReport& forward, const ForwardPart& part, absl::Time now);
 
   // A report is due: a validation step was made, or the sequence ended and has tokens that no report showed.
   bool ReportDue() const { return validated_ || (ended() && accounts_.has_tokens()); }
@@ -103,23 +93,21 @@ class Sequence {
   void End(SequenceEnd end, absl::Time since);
   bool ended() const { return end_.has_value(); }
   absl::Time end_time() const { return end_time_; }
-  FinishReport Finish(const AutoPolicy& policy, absl::Time now) const;
+  FinishReport Finish(const Speculation& speculation, absl::Time now) const;
 
  private:
   int32_t num_prompt_tokens() const { return static_cast<int32_t>(request_.prompt.size()); }
-  Decoder& decoder() const;
   void MoveFrontier(const Absorbed& absorbed);
   void PlanPrefillRows(int count, std::vector<Row>& rows);
-  void PlanDecodeRows(std::vector<Row>& rows);
-  void EmitTokens(const Absorbed& absorbed);
+  void PlanDecodeRows(ForwardPart& part, std::vector<Row>& rows);
+  int EmitTokens(const Absorbed& absorbed);
 
   const RequestHandle handle_;
   const GenerationRequest request_;
   const std::shared_ptr<TokenSink> sink_;
   const SequenceContext context_;
-  std::unique_ptr<Decoder> plain_;
-  std::unique_ptr<Decoder> pass_;      // null where the request never uses it
-  std::unique_ptr<TreeDecoder> tree_;  // as pass_
+  std::array<std::unique_ptr<Decoder>, kNumMethods>
+      decoders_;  // null where the request never uses the method
   TokenOutput output_;
   Accounts accounts_;
 
@@ -130,14 +118,7 @@ class Sequence {
   Method method_;              // of the next rows: never kAuto
   int left_out_ = 0;           // as RowNeed's
 
-  int first_row_ = 0;  // of the planned forward
-  int num_prefill_rows_ = 0;
-  int num_decode_rows_ = 0;
-  int num_lookahead_rows_ = 0;
-  std::vector<int> commit_;
-  DraftHandle release_before_ = 0;
-  int num_emitted_ = 0;
-  bool validated_ = false;
+  bool validated_ = false;  // since the last report
 
   std::optional<SequenceEnd> end_;
   absl::Time end_time_;

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/kernels/lanes.h"
+#include "core/kernels/linear_kernels.h"
 
 namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
@@ -253,13 +254,9 @@ void WidenAll(const T* in, float* out, int64_t count) {
 }
 
 template <typename T>
-void NarrowAll(const float* in, T* out, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) Narrow(in[i], &out[i]);
-}
-
-template <typename T>
 constexpr Table<T> MakeTable() {
-  return {AddRmsNorm<T>, RopeSplit<T>, Attention<T>, SwiGlu<T>, WidenAll<T>, NarrowAll<T>};
+  return {AddRmsNorm<T>, RopeSplit<T>,   Attention<T>,      SwiGlu<T>,
+          WidenAll<T>,   Multiply<T, T>, Multiply<T, float>};
 }
 
 }  // namespace

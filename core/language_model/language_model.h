@@ -16,7 +16,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -93,6 +92,7 @@ struct ModelInfo {
   bool has_adapter = false;
   bool has_head = false;     // without one a proposal does not depend on the previous token
   int shortlist_size = 128;  // tokens of a proposal, at most
+  int max_batch_rows = 512;  // rows of a forward, at most
 };
 
 // Keys and values, in pages of `page_tokens` positions.

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "core/kernels/thread_team.h"
 #include "core/language_model/language_model.h"
 #include "core/model/kv_cache.h"
 #include "core/model/lookahead/drafter.h"
@@ -21,9 +22,9 @@ namespace pass {
 
 class Llama final : public LanguageModel {
  public:
-  // `num_threads`: torch's intra-op threads; 0: its default.
+  // `num_threads`: that compute, at least 1.
   Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, LookaheadWeights lookahead,
-        KvCache cache, int max_batch_rows, int num_threads);
+        KvCache cache, int num_threads);
 
   const ModelInfo& info() const override { return info_; }
   KvUsage kv_usage() const override { return cache_.usage(); }
@@ -61,7 +62,7 @@ class Llama final : public LanguageModel {
     Shortlist shortlist;
   };
   ReadRow Read(const Row& row, const at::Tensor& logits, int64_t index) const;
-  void UseThreads();
+  static void KeepTorchOnThisThread();
 
   LlamaConfig config_;
   HeadShape shape_;
@@ -71,10 +72,9 @@ class Llama final : public LanguageModel {
   RopeTables rope_;
   KvCache cache_;
   Drafter drafter_;
-  int max_batch_rows_;
-  int num_threads_;
+  ThreadTeam team_;
   at::TensorOptions options_;   // compute type and device
-  Buffers buffers_;             // of max_batch_rows rows
+  Buffers buffers_;             // of info_.max_batch_rows rows
   std::vector<Row> last_rows_;  // of the last forward, for Commit
 };
 

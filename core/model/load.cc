@@ -10,8 +10,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/usable_cpus.h"
 #include "core/checkpoint/checkpoint.h"
-#include "core/kernels/kernels.h"
+#include "core/kernels/isa.h"
+#include "core/kernels/thread_team.h"
 #include "core/model/llama.h"
 #include "core/model/lookahead/lookahead_file.h"
 #include "core/model/lookahead/lookahead_weights.h"
@@ -59,7 +61,7 @@ absl::StatusOr<LookaheadTokens> LoadLookahead(const LoadOptions& options, const 
 }
 
 ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const LlamaConfig& config,
-                   ComputeType compute_type, const LookaheadTokens& lookahead) {
+                   ComputeType compute_type, const LookaheadTokens& lookahead, int max_batch_rows) {
   ModelInfo info{.name = checkpoint.name(),
                  .architecture = "llama",
                  .dtype = compute_type == ComputeType::kBf16 ? "bf16" : "fp32",
@@ -71,26 +73,26 @@ ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const 
                  .width = static_cast<int>(config.width),
                  .num_lookahead = static_cast<int>(lookahead.facts.num_lookahead),
                  .has_adapter = !lookahead.adapter.empty(),
-                 .has_head = lookahead.head.has_value()};
+                 .has_head = lookahead.head.has_value(),
+                 .max_batch_rows = max_batch_rows};
   info.shortlist_size = static_cast<int>(std::min<int64_t>(info.shortlist_size, config.vocab_size));
   return info;
 }
 
 absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress& progress) try {
   LoadedModel loaded;
-  if (options.num_threads > 0) at::set_num_threads(options.num_threads);
+  const int num_threads = options.num_threads > 0 ? options.num_threads : UsableCpus();
+  at::set_num_threads(num_threads);
+  ThreadTeam team(num_threads);  // packs the weights
+  const TeamScope scope(&team);
+  PASS_RETURN_IF_ERROR(CheckModel(options));
   PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
   LlamaConfig config = checkpoint->config();
-  PASS_RETURN_IF_ERROR(CheckLimits(config));
   if (options.context_length > 0)
     config.context_length = std::min(config.context_length, options.context_length);
 
-  ComputeType compute_type = options.compute_type;
-  if (device.is_cpu() && compute_type == ComputeType::kBf16 && !OneDnnMultipliesBf16()) {
-    loaded.warnings.push_back("this CPU has no AVX-512 for bf16 products: computing in fp32");
-    compute_type = ComputeType::kFp32;
-  }
+  const ComputeType compute_type = options.compute_type;
   const at::ScalarType scalar_type = compute_type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
 
   const std::string fingerprint = checkpoint->Fingerprint();
@@ -103,13 +105,13 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   if (cache.usage().total_pages < 1) {
     return absl::InvalidArgumentError("--kv-cache-mib is too small for one page of this model; raise it");
   }
-  ModelInfo info = Describe(*checkpoint, fingerprint, config, compute_type, lookahead);
+  ModelInfo info =
+      Describe(*checkpoint, fingerprint, config, compute_type, lookahead, options.max_batch_rows);
   info.device = options.device;
   LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, weights);
   weights.lm_head_rows.reset();  // the head has them if there is one
-  loaded.model =
-      std::make_unique<Llama>(config, std::move(info), std::move(weights), std::move(lookahead_weights),
-                              std::move(cache), options.max_batch_rows, options.num_threads);
+  loaded.model = std::make_unique<Llama>(config, std::move(info), std::move(weights),
+                                         std::move(lookahead_weights), std::move(cache), num_threads);
   KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {
@@ -119,12 +121,20 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
 }  // namespace
 
 absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress) {
-  // On a thread of its own, which ends: libgomp keeps a team of workers for each thread that ever computed, and as soon as
-  // they outnumber the cores its barriers sleep instead of spinning, which would slow every later step by half.
+  // On a thread of its own, which ends, and with it the workers that libgomp made for it.
   absl::StatusOr<LoadedModel> loaded;
   std::thread([&] { loaded = Load(options, progress); }).join();
   return loaded;
 }
+
+absl::Status CheckModel(const LoadOptions& options) {
+  if (!kernels::MaxIsaError().empty()) return absl::InvalidArgumentError(std::string(kernels::MaxIsaError()));
+  PASS_RETURN_IF_ERROR(ParseDevice(options.device).status());
+  PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
+  return CheckLimits(checkpoint->config());
+}
+
+std::string InstructionSet() { return std::string(kernels::IsaName(kernels::ActiveIsa())); }
 
 std::string LibTorchVersion() { return TORCH_VERSION; }
 

@@ -21,7 +21,7 @@ struct LoadOptions {
   std::string lookahead_path;  // safetensors file of look-ahead tokens; empty: none
   ComputeType compute_type = ComputeType::kBf16;
   std::string device = "cpu";  // "cpu", "cuda", "cuda:1"
-  int num_threads = 0;         // torch's intra-op threads; 0: one per core
+  int num_threads = 0;         // that compute; 0: UsableCpus()
   int64_t kv_cache_bytes = int64_t{1} << 30;
   int32_t context_length = 0;  // 0: the model's own; else at most that
   int max_batch_rows = 512;    // rows of the largest forward
@@ -37,10 +37,15 @@ struct LoadedModel {
   std::vector<std::string> warnings;
 };
 
+// Whether the model's files are there, whole, and of a kind that is served: what LoadModel would say of them, without reading
+// weights. Takes milliseconds.
+absl::Status CheckModel(const LoadOptions& options);
+
 // Errors: one line that names the file and the cure. The model may then be used by any one thread.
 absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress = nullptr);
 
-// Version of the linked LibTorch, for build_info.
+// For build_info: the version of the linked LibTorch, and the instruction set of the CPU kernels.
 std::string LibTorchVersion();
+std::string InstructionSet();
 
 }  // namespace pass

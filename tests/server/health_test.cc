@@ -161,22 +161,31 @@ TEST(MetricsEndpoint, NamesTheFlagOfAPortThatIsTaken) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("--metrics-listen"));
 }
 
+const SystemClock kClock;
+
 TEST(WarmUp, UsesPlainAndTreeAndCountsAsNoTraffic) {
   TestServer server;
   server.metrics().set_counting(false);
-  ASSERT_TRUE(WarmUp(server.model(), {.max_batch = 4, .prefill_rows = 64}, &server.engine()).ok());
+  ASSERT_TRUE(WarmUp(server.model(), {.max_batch = 4, .prefill_rows = 64}, kClock, &server.engine()).ok());
   EXPECT_EQ(server.Metric("pass_requests_total{outcome=\"length\"}"), 0);
   server.metrics().set_counting(true);
-  ASSERT_TRUE(WarmUp(server.model(), {.max_batch = 4, .prefill_rows = 64}, &server.engine()).ok());
+  ASSERT_TRUE(WarmUp(server.model(), {.max_batch = 4, .prefill_rows = 64}, kClock, &server.engine()).ok());
   EXPECT_EQ(server.Metric("pass_requests_total{outcome=\"length\"}"), 1 + 2 * (1 + 2 + 4));
   EXPECT_GT(server.Metric("pass_forwards_total{method=\"tree\"}"), 0);
+}
+
+TEST(WarmUp, MakesNoMoreThanTwoGenerationsWhenItHasNoTime) {
+  TestServer server;
+  const WarmUpOptions options{.max_batch = 4, .prefill_rows = 64, .budget = absl::ZeroDuration()};
+  ASSERT_TRUE(WarmUp(server.model(), options, kClock, &server.engine()).ok());
+  EXPECT_EQ(server.Metric("pass_requests_total{outcome=\"length\"}"), 2);
 }
 
 TEST(WarmUp, FailsWithAModelThatCannotGenerate) {
   TestServer server({.logits = [](std::span<const TokenId>, int, std::span<float> logits) {
     std::fill(logits.begin(), logits.end(), std::numeric_limits<float>::quiet_NaN());
   }});
-  EXPECT_FALSE(WarmUp(server.model(), {.max_batch = 1, .prefill_rows = 4}, &server.engine()).ok());
+  EXPECT_FALSE(WarmUp(server.model(), {.max_batch = 1, .prefill_rows = 4}, kClock, &server.engine()).ok());
 }
 
 }  // namespace

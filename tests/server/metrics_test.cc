@@ -85,7 +85,7 @@ TEST(Metrics, PutABatchIntoThePowerOfTwoThatHoldsIt) {
   Metrics metrics(&clock);
   for (const int sequences : {1, 2, 3, 4, 5, 100000}) {
     ForwardReport report;
-    report.kind = ForwardKind::kPlain;
+    report.kind = KindOf(Method::kPlain);
     report.sequences = report.emitted_tokens = sequences;
     metrics.OnForward(report);
   }

@@ -1,6 +1,5 @@
 #include "core/model/lookahead/draft_head.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -17,6 +16,7 @@
 #include <utility>
 
 #include "core/kernels/draft_kernels.h"
+#include "core/model/compute_type.h"
 
 namespace pass {
 namespace {
@@ -32,15 +32,6 @@ at::Tensor ToTensor(const Bf16Matrix& matrix, const at::TensorOptions& options) 
 at::Tensor RowsOf(const at::Tensor& table, std::span<const TokenId> ids) {
   const std::vector<int64_t> index(ids.begin(), ids.end());
   return table.index_select(0, at::tensor(index).to(table.device()));
-}
-
-template <typename F>
-void ForComputeType(const at::Tensor& tensor, F f) {
-  if (tensor.scalar_type() == at::kBFloat16) {
-    f(static_cast<Bf16*>(nullptr));
-  } else {
-    f(static_cast<float*>(nullptr));
-  }
 }
 
 template <typename T>

@@ -16,9 +16,7 @@ class ChoosingTree final : public Decoder {
   using Chooser = std::function<RowChoice(const TreeDecoder& decoder, int step)>;
 
   ChoosingTree(const TreeOptions& options, Chooser chooser)
-      : decoder_(options, &calibration_), chooser_(std::move(chooser)) {
-    decoder_.set_least_reach(0);
-  }
+      : decoder_(options, &calibration_), chooser_(std::move(chooser)) {}
 
   std::vector<ProposalRequest> Ask(const Frontier& frontier) override { return decoder_.Ask(frontier); }
   void Answer(const Frontier& frontier, std::span<const Proposal> proposals) override {
@@ -46,10 +44,11 @@ inline ChoosingTree::Chooser AnyRows(std::mt19937& random) {
     const auto chance = [&](int percent) { return static_cast<int>(random() % 100) < percent; };
     RowChoice choice;
     const int percent = static_cast<int>(random() % 101);
-    for (int node = 0; node < decoder.tree().size(); ++node) {
+    for (int node = 0; node < decoder.offer()->tree->size(); ++node) {
       const bool out =
-          node > 0 && (choice.group[decoder.tree()[node].parent] == RowChoice::kLeftOut || !chance(percent));
-      const int longest = decoder.longest_group()[node];
+          node > 0 &&
+          (choice.group[(*decoder.offer()->tree)[node].parent] == RowChoice::kLeftOut || !chance(percent));
+      const int longest = decoder.offer()->longest_group[node];
       choice.group.push_back(out ? RowChoice::kLeftOut : static_cast<int>(random() % (longest + 1)));
     }
     return choice;

@@ -30,6 +30,7 @@ DecodingStream::DecodingStream(LanguageModel& model, Decoder& decoder, const Sam
   frontier_.position = static_cast<int32_t>(prompt.size()) - 1;
   frontier_.text = text_;
   frontier_.tokens_left = num_tokens;
+  frontier_.least_reach = 0;
   if (frontier_.position == 0) return;
   std::vector<Row> rows;
   std::vector<int> commit;

@@ -28,7 +28,7 @@ TEST(ChooseRows, TakesTheRootAloneWhenNothingPays) {
   const DraftTree tree = Tree({0, 0}, {0.5, 0.3});
   const std::vector<int> longest = {2, 2, 2};
   const std::vector<double> value = {0, 0.6, 0.7};
-  const RowChoice choice = ChooseRows(tree, {.longest_group = longest, .group_value = value}, 0.9);
+  const RowChoice choice = ChooseRows({.tree = &tree, .longest_group = longest}, value, 0.9);
   EXPECT_THAT(choice.group, ElementsAre(0, -1, -1));
   EXPECT_EQ(choice.rows, 1);
   EXPECT_EQ(choice.value, 0);
@@ -38,9 +38,9 @@ TEST(ChooseRows, TakesCandidatesThatAreWorthMoreThanARow) {
   const DraftTree tree = Tree({0, 0, 1}, {0.5, 0.3, 0.5});
   const std::vector<int> longest = {0, 0, 0, 0};
   const std::vector<double> value = {0};
-  const RowLimits limits{.longest_group = longest, .group_value = value};
-  EXPECT_THAT(ChooseRows(tree, limits, 0.28).group, ElementsAre(0, 0, 0, -1));
-  const RowChoice all = ChooseRows(tree, limits, 0.1);
+  const RowOffer offer{.tree = &tree, .longest_group = longest};
+  EXPECT_THAT(ChooseRows(offer, value, 0.28).group, ElementsAre(0, 0, 0, -1));
+  const RowChoice all = ChooseRows(offer, value, 0.1);
   EXPECT_THAT(all.group, ElementsAre(0, 0, 0, 0));
   EXPECT_NEAR(all.value, 0.5 + 0.3 + 0.25, 1e-12);
 }
@@ -50,21 +50,21 @@ TEST(ChooseRows, PutsGroupsWhereTheWalkStops) {
   const DraftTree tree = Tree({0, 1}, {0.95, 0.5});
   const std::vector<int> longest = {1, 1, 1};
   const std::vector<double> value = {0, 0.8};
-  EXPECT_THAT(ChooseRows(tree, {.longest_group = longest, .group_value = value}, 0.15).group,
-              ElementsAre(0, 1, 1));
+  EXPECT_THAT(ChooseRows({.tree = &tree, .longest_group = longest}, value, 0.15).group, ElementsAre(0, 1, 1));
 }
 
 TEST(ChooseRows, TakesACandidateForTheSakeOfTheOneBehindIt) {
   const DraftTree tree = Tree({0, 1, 2}, {0.3, 0.99, 0.99});
   const std::vector<int> longest = {0, 0, 0, 0};
   const std::vector<double> value = {0};
-  const RowLimits limits{.longest_group = longest, .group_value = value};
-  EXPECT_EQ(ChooseRows(tree, limits, 0.29).rows, 4);
-  EXPECT_EQ(ChooseRows(tree, limits, 0.31).rows, 1);
+  const RowOffer offer{.tree = &tree, .longest_group = longest};
+  EXPECT_EQ(ChooseRows(offer, value, 0.29).rows, 4);
+  EXPECT_EQ(ChooseRows(offer, value, 0.31).rows, 1);
 }
 
 // Value less price of a choice, from its definition.
-double Profit(const DraftTree& tree, const std::vector<int>& group, const RowLimits& limits, double price) {
+double Profit(const DraftTree& tree, const std::vector<int>& group, const std::vector<double>& value,
+              double price) {
   double profit = 0;
   for (int node = 0; node < tree.size(); ++node) {
     if (group[node] < 0) continue;
@@ -72,7 +72,7 @@ double Profit(const DraftTree& tree, const std::vector<int>& group, const RowLim
     for (int child = node + 1; child < tree.size(); ++child) {
       if (tree[child].parent == node && group[child] >= 0) stop -= tree[child].reach;
     }
-    profit += stop * limits.group_value[group[node]] - price * (group[node] + (node > 0 ? 1 : 0));
+    profit += stop * value[group[node]] - price * (group[node] + (node > 0 ? 1 : 0));
     if (node > 0) profit += tree[node].reach;
   }
   return profit;
@@ -93,14 +93,14 @@ TEST(ChooseRows, FindsTheBestOfAllChoicesOnRandomTrees) {
     const std::vector<double> value = {0, 0.3 + 0.5 * uniform(), 0.5 + 0.5 * uniform()};
     std::vector<int> longest;
     for (int node = 0; node < size; ++node) longest.push_back(static_cast<int>(random() % 3));
-    const RowLimits limits{.longest_group = longest, .group_value = value};
+    const RowOffer offer{.tree = &tree, .longest_group = longest};
     const double price = 0.005 + 0.2 * uniform();
 
     double best = -1e9;
     std::vector<int> group(size, -1);
     const std::function<void(int)> choose = [&](int node) {
       if (node == size) {
-        best = std::max(best, Profit(tree, group, limits, price));
+        best = std::max(best, Profit(tree, group, value, price));
         return;
       }
       const bool may = node == 0 || group[tree[node].parent] >= 0;
@@ -110,11 +110,11 @@ TEST(ChooseRows, FindsTheBestOfAllChoicesOnRandomTrees) {
       }
     };
     choose(0);
-    const RowChoice choice = ChooseRows(tree, limits, price);
-    EXPECT_NEAR(Profit(tree, choice.group, limits, price), best, 1e-9) << "round " << round;
+    const RowChoice choice = ChooseRows(offer, value, price);
+    EXPECT_NEAR(Profit(tree, choice.group, value, price), best, 1e-9) << "round " << round;
     EXPECT_NEAR(choice.value - price * (choice.rows - 1), best, 1e-9) << "round " << round;
     for (const int most : {1, 2, 4}) {
-      EXPECT_LE(ChooseRowsWithin(tree, limits, price, most).rows, most);
+      EXPECT_LE(ChooseRowsWithin(offer, value, price, most).rows, most);
     }
   }
 }

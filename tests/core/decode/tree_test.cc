@@ -43,7 +43,7 @@ TableModel ScriptedModel(DraftFunction drafts) {
 ChoosingTree::Chooser Everything(int rows) {
   return [rows](const TreeDecoder& decoder, int /*step*/) {
     RowChoice choice;
-    for (int longest : decoder.longest_group()) choice.group.push_back(std::min(rows, longest));
+    for (int longest : decoder.offer()->longest_group) choice.group.push_back(std::min(rows, longest));
     return choice;
   };
 }
@@ -154,9 +154,9 @@ TEST(TreeDecoder, TakesTheGroupOfTheNodeWhereTheWalkStopped) {
 Decoded WithOneGroup(TableModel& model) {
   ChoosingTree tree(LookaheadOnly(4), [](const TreeDecoder& decoder, int step) {
     RowChoice choice;
-    choice.group.assign(decoder.tree().size(), RowChoice::kLeftOut);
+    choice.group.assign(decoder.offer()->tree->size(), RowChoice::kLeftOut);
     choice.group[0] = step == 0 ? 4 : 0;
-    if (decoder.tree().size() > 1) choice.group[1] = 0;
+    if (decoder.offer()->tree->size() > 1) choice.group[1] = 0;
     return choice;
   });
   const std::vector<TokenId> prompt = {1};
@@ -213,23 +213,25 @@ TEST(TreeDecoder, CopiesFromItsTextWithoutLookAheadTokens) {
 TEST(TreeDecoder, LearnsSuccessorsOffThePathToo) {
   DraftCalibration calibration;
   TreeDecoder decoder({.lookahead = 0, .context_length = kContextLength, .ngram = false}, &calibration);
-  decoder.set_least_reach(0);
+
   const std::vector<TokenId> text = {1, 2, 1};
-  const Frontier frontier{.sequence = 1, .newest = 1, .position = 2, .sampling = &kGreedy, .text = text};
+  const Frontier frontier{
+      .sequence = 1, .newest = 1, .position = 2, .sampling = &kGreedy, .text = text, .least_reach = 0};
   EXPECT_TRUE(decoder.Ask(frontier).empty());
-  const int child = decoder.tree().Child(0, 2);
+  const int child = decoder.offer()->tree->Child(0, 2);
   ASSERT_GT(child, 0);
   RowChoice choice;
-  choice.group.assign(decoder.tree().size(), RowChoice::kLeftOut);
+  choice.group.assign(decoder.offer()->tree->size(), RowChoice::kLeftOut);
   choice.group[0] = choice.group[child] = 0;
   decoder.Choose(choice);
   ASSERT_EQ(decoder.Plan(frontier).size(), 2u);
   // The walk stops at the root: its target is 9. Behind 2 the model would have said 8.
   decoder.Absorb(frontier, std::vector<RowResult>{TokenResult(9), TokenResult(8)});
   const std::vector<TokenId> longer = {1, 2, 1, 2};
-  const Frontier next{.sequence = 1, .newest = 2, .position = 3, .sampling = &kGreedy, .text = longer};
+  const Frontier next{
+      .sequence = 1, .newest = 2, .position = 3, .sampling = &kGreedy, .text = longer, .least_reach = 0};
   EXPECT_TRUE(decoder.Ask(next).empty());
-  EXPECT_GT(decoder.tree().Child(0, 8), 0);
+  EXPECT_GT(decoder.offer()->tree->Child(0, 8), 0);
 }
 
 TEST(TreeDecoder, KeepsFewHandles) {

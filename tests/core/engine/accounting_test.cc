@@ -87,7 +87,7 @@ TEST(Accounting, LeavesPurePrefillOutAndCountsTheForwardThatSamples) {
   EXPECT_EQ(rig.observer.forwards[2].kind, ForwardKind::kMixed);
   EXPECT_EQ(rig.observer.forwards[2].prefill_rows, 1);
   EXPECT_EQ(rig.observer.forwards[2].decode_rows, 1);
-  EXPECT_EQ(rig.observer.forwards[3].kind, ForwardKind::kPlain);
+  EXPECT_EQ(rig.observer.forwards[3].kind, KindOf(Method::kPlain));
 }
 
 TEST(Accounting, NamesForwardsByTheMethodsInThem) {
@@ -101,7 +101,7 @@ TEST(Accounting, NamesForwardsByTheMethodsInThem) {
   EXPECT_EQ(rig.observer.forwards[0].decode_rows, 6);
   EXPECT_EQ(rig.observer.forwards[0].lookahead_rows, 4);
   EXPECT_EQ(rig.observer.forwards[0].emitted_tokens, 2);
-  EXPECT_EQ(rig.observer.forwards[3].kind, ForwardKind::kPass);
+  EXPECT_EQ(rig.observer.forwards[3].kind, KindOf(Method::kPass));
   EXPECT_EQ(rig.observer.forwards[3].sequences, 1);
   EXPECT_EQ(rig.observer.forwards[3].lookahead_rows, 0);
 }

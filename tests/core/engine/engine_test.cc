@@ -16,7 +16,7 @@ LogitsFunction Alphabet() { return ScriptedLogits(Bytes("0123456789abcdefghijklm
 TEST(EngineOptions, RefusesLimitsBelowOne) {
   EXPECT_TRUE(EngineOptions().Validate().ok());
   EXPECT_FALSE(EngineOptions{.max_sequences = 0}.Validate().ok());
-  EXPECT_FALSE(EngineOptions{.max_batch_rows = 0}.Validate().ok());
+  EXPECT_FALSE(EngineOptions{.row_budget = 0}.Validate().ok());
   EXPECT_FALSE(EngineOptions{.prefill_chunk_rows = 0}.Validate().ok());
   EXPECT_FALSE(EngineOptions{.slow_reader_limit = absl::ZeroDuration()}.Validate().ok());
 }
@@ -300,7 +300,7 @@ TEST(Engine, HardlySpeculatesWhenRowsCostMoreThanTheyBring) {
 
 TEST(Engine, NeverExceedsTheRowsOfAForward) {
   RigOptions options;
-  options.engine = {.max_sequences = 8, .max_batch_rows = 12, .prefill_chunk_rows = 7};
+  options.engine = {.max_sequences = 8, .row_budget = 12, .prefill_chunk_rows = 7};
   EngineRig rig(options, Alphabet());
   size_t most = 0;
   rig.model.OnForward([&](std::span<const Row> rows) {
@@ -319,7 +319,7 @@ TEST(Engine, NeverExceedsTheRowsOfAForward) {
 
 TEST(Engine, TakesTurnsWhenNotAllDecodersFit) {
   RigOptions options;
-  options.engine.max_batch_rows = 5;  // one round at a time
+  options.engine.row_budget = 5;  // one round at a time
   EngineRig rig(options, Alphabet());
   std::vector<std::shared_ptr<RecordingSink>> sinks;
   for (int i = 0; i < 3; ++i) sinks.push_back(rig.Submit(Request("0", 30, Method::kPass)));

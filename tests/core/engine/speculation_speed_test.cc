@@ -88,7 +88,7 @@ Run Generate(Method method, int batch, const std::vector<double>& right_by_depth
                    .page_tokens = 16,
                    .total_pages = 2000,
                    .shortlist_size = 64};
-  options.engine.measure_costs = true;
+  options.engine.measuring_time = absl::Seconds(5);
   options.end_of_sequence_ids = {kVocabulary - 1};
   const std::vector<TokenId> script = RandomScript();
   EngineRig rig(options, ScriptedLogits(script), Head(script, right_by_depth));

@@ -22,7 +22,7 @@ class Scene {
                       .page_tokens = 4,
                       .total_pages = 20 + Below(60)};
     options_.engine = {
-        .max_sequences = 1 + Below(8), .max_batch_rows = 1 + Below(40), .prefill_chunk_rows = 1 + Below(20)};
+        .max_sequences = 1 + Below(8), .row_budget = 1 + Below(40), .prefill_chunk_rows = 1 + Below(20)};
     options_.end_of_sequence_ids = {kVocabulary - 1};
     if (Chance(50)) drafts_ = RandomDrafts(logits_, 0.1 * Below(11));
   }

@@ -15,8 +15,8 @@
 #include <optional>
 
 #include "absl/time/time.h"
-#include "core/engine/observer.h"
-#include "core/engine/request.h"
+#include "core/engine/batch_bucket.h"
+#include "core/engine/forward_report.h"
 
 namespace pass {
 
@@ -41,10 +41,6 @@ class AutoPolicy {
   // Smoothed time of a plain forward, one token per sequence, in this batch's bucket; none without a
   // baseline.
   std::optional<absl::Duration> PlainForwardTime(int batch) const;
-
-  // Index of the batch bucket: the smallest i with batch <= 2^i, at most kNumBuckets - 1.
-  static int BucketOf(int batch);
-  static constexpr int kNumBuckets = 12;
 
  private:
   // Exponentially smoothed sums; the first samples count alike.
@@ -71,7 +67,7 @@ class AutoPolicy {
   static void Judge(Bucket& bucket, int batch);
   static void Rest(Bucket& bucket);
 
-  std::array<Bucket, kNumBuckets> buckets_;
+  std::array<Bucket, kNumBatchBuckets> buckets_;
 };
 
 }  // namespace pass

@@ -1,4 +1,4 @@
-#include "core/engine/auto_policy.h"
+#include "core/engine/speculation/auto_policy.h"
 
 #include <gtest/gtest.h>
 
@@ -18,9 +18,9 @@ std::vector<Method> Follow(AutoPolicy& policy, int forwards, absl::Duration tree
     const Method method = policy.Choose(batch);
     methods.push_back(method);
     if (method == Method::kPlain) {
-      policy.Observe(ForwardKind::kPlain, batch, batch, kPlainTime);
+      policy.Observe(KindOf(Method::kPlain), batch, batch, kPlainTime);
     } else {
-      policy.Observe(ForwardKind::kTree, batch, batch * tree_tokens, tree_time);
+      policy.Observe(KindOf(Method::kTree), batch, batch * tree_tokens, tree_time);
     }
   }
   return methods;
@@ -105,19 +105,10 @@ TEST(AutoPolicy, RestsFromATreeThatOnlyMixedForwardsWouldShow) {
 TEST(AutoPolicy, SmoothsThePlainForwardTime) {
   AutoPolicy policy;
   for (int i = 0; i < 100; ++i)
-    policy.Observe(ForwardKind::kPlain, 3, 3, absl::Milliseconds(i % 2 == 0 ? 8 : 12));
+    policy.Observe(KindOf(Method::kPlain), 3, 3, absl::Milliseconds(i % 2 == 0 ? 8 : 12));
   ASSERT_TRUE(policy.PlainForwardTime(4).has_value());
   EXPECT_NEAR(absl::ToDoubleMilliseconds(*policy.PlainForwardTime(4)), 10.0, 0.5);
   EXPECT_FALSE(policy.PlainForwardTime(1).has_value());
-}
-
-TEST(AutoPolicy, PutsBatchesIntoBucketsOfPowersOfTwo) {
-  EXPECT_EQ(AutoPolicy::BucketOf(1), 0);
-  EXPECT_EQ(AutoPolicy::BucketOf(2), 1);
-  EXPECT_EQ(AutoPolicy::BucketOf(3), 2);
-  EXPECT_EQ(AutoPolicy::BucketOf(4), 2);
-  EXPECT_EQ(AutoPolicy::BucketOf(16), 4);
-  EXPECT_EQ(AutoPolicy::BucketOf(1 << 30), AutoPolicy::kNumBuckets - 1);
 }
 
 }  // namespace

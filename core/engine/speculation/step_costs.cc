@@ -1,4 +1,4 @@
-#include "core/engine/step_costs.h"
+#include "core/engine/speculation/step_costs.h"
 
 #include <algorithm>
 #include <cstddef>

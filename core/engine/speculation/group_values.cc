@@ -1,4 +1,4 @@
-#include "core/engine/group_values.h"
+#include "core/engine/speculation/group_values.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,4 +1,5 @@
-#include "core/kernels/bf16_linear.h"
+// Linears by vdpbf16ps; see linear.h.
+#include "core/kernels/linear.h"
 
 #include <algorithm>
 #include <cstring>
@@ -8,18 +9,6 @@
 #endif
 
 namespace pass::kernels {
-
-void PackLinear(const Bf16* weight, int64_t out, int64_t in, Bf16* packed) {
-  for (int64_t block = 0; block < LinearBlocks(out); ++block) {
-    for (int64_t column = 0; column < kLinearBlock; ++column) {
-      const int64_t o = block * kLinearBlock + column;
-      for (int64_t i = 0; i < in; ++i) {
-        const int64_t to = ((block * in / 2 + i / 2) * kLinearBlock + column) * 2 + i % 2;
-        packed[to] = o < out ? weight[o * in + i] : Bf16{0};
-      }
-    }
-  }
-}
 
 #if defined(__AVX512BF16__)
 namespace {
@@ -119,28 +108,24 @@ void MultiplyBlock(int64_t rows, bool first, Tile<Out> tile) {
 #endif
 
 template <typename Out>
-void MultiplyBlocks([[maybe_unused]] const Bf16* x, [[maybe_unused]] int64_t rows,
-                    [[maybe_unused]] const Bf16* packed, [[maybe_unused]] int64_t out,
-                    [[maybe_unused]] int64_t in, [[maybe_unused]] Out* y, [[maybe_unused]] int64_t begin,
-                    [[maybe_unused]] int64_t end, [[maybe_unused]] Reads reads) {
+void MultiplyByDots([[maybe_unused]] const LinearData<Bf16>& data, [[maybe_unused]] Out* y,
+                    [[maybe_unused]] int64_t begin, [[maybe_unused]] int64_t end) {
 #if defined(__AVX512BF16__)
   for (int64_t block = begin; block < end; ++block) {
     const int64_t first = block * kLinearBlock;
-    MultiplyBlock(rows, block == begin,
-                  Tile<Out>{.x = x,
-                            .packed = packed + first * in,
-                            .out = out,
-                            .in = in,
+    MultiplyBlock(data.rows, block == begin,
+                  Tile<Out>{.x = data.x,
+                            .packed = data.packed + first * data.in,
+                            .out = data.out,
+                            .in = data.in,
                             .y = y + first,
-                            .columns = std::min(kLinearBlock, out - first),
-                            .keep = reads == Reads::kAgain});
+                            .columns = std::min(kLinearBlock, data.out - first),
+                            .keep = data.reads == Reads::kAgain});
   }
 #endif
 }
 
-template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, Bf16*, int64_t, int64_t,
-                             Reads);
-template void MultiplyBlocks(const Bf16*, int64_t, const Bf16*, int64_t, int64_t, float*, int64_t, int64_t,
-                             Reads);
+template void MultiplyByDots(const LinearData<Bf16>&, Bf16*, int64_t, int64_t);
+template void MultiplyByDots(const LinearData<Bf16>&, float*, int64_t, int64_t);
 
 }  // namespace pass::kernels

@@ -1,12 +1,16 @@
 // The planner with made-up costs and trees.
-#include "core/engine/tree_planner.h"
+#include "core/engine/speculation/tree_planner.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <memory>
 #include <numeric>
+#include <utility>
 #include <vector>
+
+#include "core/decode/tree.h"
 
 namespace pass {
 namespace {
@@ -35,16 +39,17 @@ class ChainDecoder {
     decoder_ = std::make_unique<TreeDecoder>(
         TreeOptions{.lookahead = 0, .context_length = 4096, .successors = false, .max_depth = length},
         planner.calibration());
-    decoder_->set_least_reach(0);
     frontier_ = {.sequence = 1,
                  .newest = text_.back(),
                  .position = static_cast<int32_t>(text_.size()) - 1,
                  .sampling = &kGreedy,
-                 .text = text_};
+                 .text = text_,
+                 .least_reach = 0};
     EXPECT_TRUE(decoder_->Ask(frontier_).empty());
   }
 
-  TreePlanner::Offer offer(int most_rows = 64) { return {.decoder = decoder_.get(), .most_rows = most_rows}; }
+  TreePlanner::Offer offer(int most_rows) { return {.rows = decoder_->offer(), .most_rows = most_rows}; }
+  void Choose(RowChoice choice) { decoder_->Choose(std::move(choice)); }
   int Rows() { return static_cast<int>(decoder_->Plan(frontier_).size()); }
 
  private:
@@ -54,6 +59,15 @@ class ChainDecoder {
   Frontier frontier_;
   std::unique_ptr<TreeDecoder> decoder_;
 };
+
+// Plans one forward, and hands each decoder its choice.
+void PlanRows(TreePlanner& planner, std::initializer_list<std::pair<ChainDecoder*, int>> chains,
+              TreePlanner::Forward forward) {
+  std::vector<TreePlanner::Offer> offers;
+  for (const auto& [chain, most_rows] : chains) offers.push_back(chain->offer(most_rows));
+  std::vector<RowChoice> choices = planner.Plan(offers, forward);
+  for (size_t i = 0; i < choices.size(); ++i) std::data(chains)[i].first->Choose(std::move(choices[i]));
+}
 
 // The planner believes in long repeated runs.
 void TeachRepetition(TreePlanner& planner) {
@@ -71,7 +85,7 @@ int RowsOf(const std::vector<CostSample>& machine, int most_rows = 64, int other
   planner.costs().Set(machine);
   TeachRepetition(planner);
   ChainDecoder chain(planner, 16, /*certain=*/true);
-  planner.Plan(std::vector<TreePlanner::Offer>{chain.offer()}, other_rows, most_rows, 1);
+  PlanRows(planner, {{&chain, 64}}, {.other_rows = other_rows, .most_rows = most_rows});
   return chain.Rows();
 }
 
@@ -89,7 +103,7 @@ TEST(TreePlanner, TakesTheRootAloneWhenNoCandidateIsLikely) {
   TreePlanner planner(0);
   planner.costs().Set(kMachine);
   ChainDecoder chain(planner, 8, /*certain=*/false);
-  planner.Plan(std::vector<TreePlanner::Offer>{chain.offer()}, 0, 64, 1);
+  PlanRows(planner, {{&chain, 64}}, {.most_rows = 64});
   EXPECT_EQ(chain.Rows(), 1);
 }
 
@@ -103,7 +117,7 @@ TEST(TreePlanner, KeepsWithinTheRowsOfTheForwardAndOfTheRequest) {
   TeachRepetition(planner);
   ChainDecoder limited(planner, 16, true);
   ChainDecoder free_of_limits(planner, 16, true);
-  planner.Plan(std::vector<TreePlanner::Offer>{limited.offer(5), free_of_limits.offer()}, 0, 64, 2);
+  PlanRows(planner, {{&limited, 5}, {&free_of_limits, 64}}, {.most_rows = 64, .batch = 2});
   EXPECT_LE(limited.Rows(), 5);
   EXPECT_EQ(free_of_limits.Rows(), 17);
 }
@@ -115,7 +129,7 @@ TEST(TreePlanner, GivesTheRowsToTheSequenceThatUsesThemBest) {
   TeachRepetition(planner);
   ChainDecoder good(planner, 16, true);
   ChainDecoder bad(planner, 16, false);
-  planner.Plan(std::vector<TreePlanner::Offer>{bad.offer(), good.offer()}, 0, 64, 2);
+  PlanRows(planner, {{&bad, 64}, {&good, 64}}, {.most_rows = 64, .batch = 2});
   EXPECT_EQ(bad.Rows(), 1);
   EXPECT_GT(good.Rows(), 5);
 }

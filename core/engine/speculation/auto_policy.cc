@@ -1,4 +1,4 @@
-#include "core/engine/auto_policy.h"
+#include "core/engine/speculation/auto_policy.h"
 
 #include <algorithm>
 
@@ -18,14 +18,8 @@ void AutoPolicy::Rate::Add(double sample_seconds, double sample_tokens, double w
   tokens += w * (sample_tokens - tokens);
 }
 
-int AutoPolicy::BucketOf(int batch) {
-  int bucket = 0;
-  while (bucket < kNumBuckets - 1 && batch > (1 << bucket)) ++bucket;
-  return bucket;
-}
-
 Method AutoPolicy::Choose(int batch) {
-  Bucket& bucket = buckets_[BucketOf(batch)];
+  Bucket& bucket = buckets_[BatchBucketOf(batch)];
   if (bucket.rest_left > 0) {
     --bucket.rest_left;
     return Method::kPlain;
@@ -46,14 +40,14 @@ Method AutoPolicy::Choose(int batch) {
 }
 
 void AutoPolicy::Observe(ForwardKind kind, int batch, int emitted_tokens, absl::Duration time) {
-  Bucket& bucket = buckets_[BucketOf(batch)];
-  if (kind == ForwardKind::kPlain && emitted_tokens > 0) {
+  Bucket& bucket = buckets_[BatchBucketOf(batch)];
+  if (kind == KindOf(Method::kPlain) && emitted_tokens > 0) {
     bucket.plain.Add(absl::ToDoubleSeconds(time), emitted_tokens, kPlainWeight);
     bucket.baseline_attempts_left = 0;
     bucket.until_baseline =
         bucket.plain.samples < kPlainForwardsKnown ? kForwardsToFirstBaseline : kForwardsPerBaseline;
   }
-  if (kind != ForwardKind::kTree || emitted_tokens == 0) return;
+  if (kind != KindOf(Method::kTree) || emitted_tokens == 0) return;
   bucket.tree.Add(absl::ToDoubleSeconds(time), emitted_tokens, kTreeWeight);
   bucket.unmeasured = 0;
   Judge(bucket, batch);
@@ -87,7 +81,7 @@ void AutoPolicy::Rest(Bucket& bucket) {
 }
 
 std::optional<absl::Duration> AutoPolicy::PlainForwardTime(int batch) const {
-  const Rate& plain = buckets_[BucketOf(batch)].plain;
+  const Rate& plain = buckets_[BatchBucketOf(batch)].plain;
   if (plain.samples == 0) return std::nullopt;
   return absl::Seconds(plain.seconds);
 }

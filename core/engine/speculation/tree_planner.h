@@ -16,20 +16,27 @@
 #include <vector>
 
 #include "core/decode/calibration.h"
-#include "core/decode/tree.h"
-#include "core/engine/group_values.h"
-#include "core/engine/observer.h"
-#include "core/engine/step_costs.h"
+#include "core/decode/decoder.h"
+#include "core/decode/row_choice.h"
+#include "core/engine/forward_report.h"
+#include "core/engine/speculation/group_values.h"
+#include "core/engine/speculation/step_costs.h"
 
 namespace pass {
 
 class TreePlanner {
  public:
-  // A sequence whose tree is grown.
+  // A sequence whose rows are to be chosen.
   struct Offer {
-    TreeDecoder* decoder = nullptr;
-    int most_rows = 1;  // the root included
+    const RowOffer* rows = nullptr;  // borrowed until Plan returns
+    int most_rows = 1;               // the newest token's included
     bool sampled = false;
+  };
+  // What else rides in the forward.
+  struct Forward {
+    int other_rows = 0;
+    int most_rows = 0;  // of the whole forward
+    int batch = 1;      // sequences that decode in it
   };
 
   // `longest_group`: of all sequences.
@@ -41,18 +48,17 @@ class TreePlanner {
   // Nodes that are less likely to be reached are not worth growing.
   double least_reach() const;
 
-  // Gives each decoder its rows. `other_rows`: what else rides in the forward; `most_rows`: of the forward.
-  // `batch`: sequences that decode in it.
-  void Plan(std::span<const Offer> offers, int other_rows, int most_rows, int batch);
+  // One choice per offer, in order.
+  std::vector<RowChoice> Plan(std::span<const Offer> offers, const Forward& forward);
 
-  // What the forward of the last Plan took and brought, before any of its decoders is gone. Every forward
-  // without prefill, planned here or not, teaches costs and rate.
-  void Observe(const ForwardReport& report);
+  // What the forward of the last Plan took, and what came of each of its offers, in order; null: the sequence failed.
+  // Every forward without prefill, planned here or not, teaches costs and rate.
+  void Observe(const ForwardReport& report, std::span<const Absorbed* const> outcomes);
 
  private:
   struct Planned {
-    Offer offer;
-    int group = 0;  // rows of the group that its step began with
+    bool sampled = false;
+    int group = 0;  // look-ahead rows that its step drafted from
     int rows = 0;
   };
   struct Rate {

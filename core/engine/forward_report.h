@@ -1,0 +1,34 @@
+// One forward of the whole batch, as the engine describes it to whoever learns or reports from it. Plain data.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "core/decode/methods.h"
+
+namespace pass {
+
+// What a forward did: a method (the one of all sequences that decoded in it), or one of these two.
+enum class ForwardKind : uint8_t {
+  kPrefill = kNumMethods,  // nobody decoded
+  kMixed,                  // several methods, or decoding beside prefill
+};
+inline constexpr size_t kNumForwardKinds = kNumMethods + 2;
+
+constexpr ForwardKind KindOf(Method method) { return static_cast<ForwardKind>(method); }
+constexpr size_t IndexOf(ForwardKind kind) { return static_cast<size_t>(kind); }
+std::string_view ForwardKindName(ForwardKind kind);
+
+struct ForwardReport {
+  ForwardKind kind = KindOf(Method::kPlain);
+  int sequences = 0;  // sequences that decoded in it: the batch
+  int decode_rows = 0;
+  int lookahead_rows = 0;  // of decode_rows
+  int prefill_rows = 0;
+  int emitted_tokens = 0;
+  absl::Duration time;  // proposals, forward, draws and commits
+};
+
+}  // namespace pass

@@ -1,0 +1,21 @@
+#include "core/engine/speculation/speculation.h"
+
+#include "core/engine/speculation/measure_costs.h"
+
+namespace pass {
+
+void Speculation::MeasureCosts(LanguageModel& model, const Clock& clock, absl::Duration budget) {
+  const absl::StatusOr<std::vector<ForwardCost>> costs =
+      MeasureForwards(model, clock, MeasureOptions{.budget = budget});
+  if (!costs.ok()) return;
+  std::vector<CostSample> samples;  // the fastest: the other forwards met something else
+  for (const ForwardCost& cost : *costs) samples.push_back({cost.rows, cost.fastest_seconds});
+  planner_.costs().Set(samples);
+}
+
+void Speculation::Observe(const ForwardReport& report, std::span<const Absorbed* const> outcomes) {
+  policy_.Observe(report.kind, report.sequences, report.emitted_tokens, report.time);
+  planner_.Observe(report, outcomes);
+}
+
+}  // namespace pass
