@@ -4,7 +4,7 @@ source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc libspdlog-dev prometheus-cpp-dev libabsl-dev libgtest-dev libgmock-dev libpcre2-dev
-  nlohmann-json3-dev libcli11-dev libxxhash-dev python3-venv)
+  nlohmann-json3-dev libcli11-dev libmicrohttpd-dev libxxhash-dev python3-venv)
 emulation_packages=(qemu-user)
 lint_packages=(clang-format clang-tidy libomp-14-dev)  # clang needs an omp.h of its own
 

@@ -1,79 +1,31 @@
 #include "server/config.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <type_traits>
-#include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "core/base/status_macros.h"
 #include "core/engine/request.h"
+#include "server/flags.h"
+#include "server/listen_address.h"
 #include "server/logging.h"
 
 namespace pass {
 namespace {
 
-std::string EnvironmentName(const std::string& flag) {
-  return absl::StrCat("PASS_", absl::AsciiStrToUpper(absl::StrReplaceAll(flag, {{"-", "_"}})));
-}
-
-// "30", "1.5" (seconds), "500ms", "2m".
-bool ParseDuration(const std::string& text, absl::Duration* duration) {
-  double seconds = 0;
-  if (absl::SimpleAtod(text, &seconds)) {
-    *duration = absl::Seconds(seconds);
-    return true;
-  }
-  return absl::ParseDuration(text, duration);
-}
-
-class Flags {
- public:
-  explicit Flags(CLI::App* app) : app_(app) {}
-
-  template <typename Value>
-  void Add(const std::string& name, Value* value, const std::string& help) {
-    CLI::Option* option = nullptr;
-    if constexpr (std::is_same_v<Value, bool>) {
-      option = app_->add_flag(absl::StrCat("--", name), *value, help);
-    } else if constexpr (std::is_same_v<Value, absl::Duration>) {
-      option = app_->add_option(
-          absl::StrCat("--", name),
-          [value](const CLI::results_t& results) { return ParseDuration(results.back(), value); }, help);
-      option->type_name("SECONDS")->default_str(absl::StrCat(absl::ToDoubleSeconds(*value)));
-    } else {
-      option = app_->add_option(absl::StrCat("--", name), *value, help)->capture_default_str();
-    }
-    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    names_.push_back(name);
-  }
-
-  // What the environment says, as flags: before those of the command line, so that these win. (CLI11's own
-  // environment names lose against the file.)
-  std::vector<std::string> FromEnvironment() const {
-    std::vector<std::string> arguments;
-    for (const std::string& name : names_) {
-      const char* value = std::getenv(EnvironmentName(name).c_str());
-      if (value != nullptr) arguments.push_back(absl::StrCat("--", name, "=", value));
-    }
-    return arguments;
-  }
-
- private:
-  CLI::App* app_;
-  std::vector<std::string> names_;
-};
-
-Flags AddFlags(CLI::App* app, ServerConfig* config) {
-  Flags flags(app);
+Flags AddFlags(ServerConfig* config) {
+  Flags flags;
   flags.Add("model", &config->model, "GGUF file or Hugging Face folder");
+  flags.Add("model-name", &config->model_name, "what clients call the model; empty: as its files say");
   flags.Add("lookahead-file", &config->lookahead_file,
             "look-ahead tokens (safetensors); without: plain decoding only");
-  flags.Add("listen", &config->listen, "address of the gRPC service; port 0 picks one");
+  flags.Add("listen", &config->listen,
+            "address of the gRPC service, host:port or unix:/path; port 0 picks one");
   flags.Add("metrics-listen", &config->metrics_listen, "address of /metrics; port 0 picks one");
   flags.Add("dtype", &config->dtype, "compute type: bf16 or fp32");
   flags.Add("device", &config->device, "cpu, cuda or cuda:N");
@@ -100,10 +52,55 @@ Flags AddFlags(CLI::App* app, ServerConfig* config) {
   return flags;
 }
 
+// A range is said by its flag. Who wrote the setting elsewhere is told where.
+absl::Status Attributed(const absl::Status& status, const Flags& flags) {
+  if (status.ok()) return status;
+  const std::string message(status.message());
+  const std::string flag = message.substr(0, message.find(' '));
+  const std::string origin = flags.OriginOf(flag);
+  if (origin == flag) return status;
+  return absl::Status(status.code(), absl::StrCat(message, " (set by ", origin, ")"));
+}
+
 absl::Status AtLeast(const char* flag, int64_t value, int64_t least, int64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(flag, " must be from ", least, " to ", most, ", not ", value));
+}
+
+absl::Status CheckTime(const char* flag, absl::Duration value, absl::Duration least) {
+  constexpr absl::Duration kMost = absl::Hours(24 * 31);
+  if (value >= least && value <= kMost) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(flag, " must be from ", absl::FormatDuration(least), " to ",
+                                                 absl::FormatDuration(kMost), ", not ",
+                                                 absl::FormatDuration(value)));
+}
+
+absl::Status CheckContextLength(int32_t tokens) {
+  constexpr int32_t kLeast = 16;  // room for the generations before the first client's
+  if (tokens == 0) return absl::OkStatus();
+  const absl::Status status = AtLeast("--context-length", tokens, kLeast, int64_t{1} << 30);
+  return status.ok() ? status
+                     : absl::InvalidArgumentError(absl::StrCat(std::string(status.message()),
+                                                               "; 0 takes what the model says of itself"));
+}
+
+absl::Status CheckMethod(const std::string& method, const std::string& lookahead_file) {
+  if (!MethodOfName(method).has_value()) {
+    return absl::InvalidArgumentError("--method must be " + MethodNames());
+  }
+  if (method == "pass" && lookahead_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--method pass needs look-ahead tokens: give --lookahead-file, or choose another method");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckName(const std::string& name) {
+  const auto is_printable = [](char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); };
+  if (name.size() <= 256 && std::all_of(name.begin(), name.end(), is_printable)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "--model-name must have at most 256 printable ASCII characters, no spaces");
 }
 
 }  // namespace
@@ -116,24 +113,22 @@ absl::Status ServerConfig::Validate() const {
     return absl::InvalidArgumentError("--model is missing: give a GGUF file or a Hugging Face folder");
   }
   if (dtype != "bf16" && dtype != "fp32") return absl::InvalidArgumentError("--dtype must be bf16 or fp32");
+  PASS_RETURN_IF_ERROR(ParseListenAddress("--listen", listen, UnixSockets::kAllowed).status());
+  PASS_RETURN_IF_ERROR(
+      ParseListenAddress("--metrics-listen", metrics_listen, UnixSockets::kRefused).status());
   for (const absl::Status& status :
        {AtLeast("--threads", threads, 0, 1024), AtLeast("--kv-cache-mib", kv_cache_mib, 1, kMost),
         AtLeast("--max-sequences", max_sequences, 1, 4096), AtLeast("--max-queue", max_queue, 1, 1 << 20),
         AtLeast("--prefill-chunk", prefill_chunk, 1, 1 << 16), AtLeast("--lookahead", lookahead, -1, 1024),
-        AtLeast("--max-rows", max_rows, 1, kMostRows), AtLeast("--context-length", context_length, 0, kMost),
+        AtLeast("--max-rows", max_rows, 1, kMostRows), CheckContextLength(context_length),
         AtLeast("--max-message-mib", max_message_mib, 1, 1024),
         AtLeast("--max-prompt-bytes", max_prompt_bytes, 1, kMost),
-        AtLeast("--outbox-tokens", outbox_tokens, 1, 1 << 20)}) {
+        AtLeast("--outbox-tokens", outbox_tokens, 1, 1 << 20), CheckMethod(method, lookahead_file),
+        CheckTime("--slow-reader-timeout", slow_reader_timeout, absl::Milliseconds(1)),
+        CheckTime("--drain-timeout", drain_timeout, absl::ZeroDuration()), CheckName(model_name),
+        CheckLogging(log_format, log_level)}) {
     if (!status.ok()) return status;
   }
-  if (!MethodOfName(method).has_value()) {
-    return absl::InvalidArgumentError("--method must be " + MethodNames());
-  }
-  if (slow_reader_timeout <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError("--slow-reader-timeout must be above 0");
-  }
-  if (drain_timeout < absl::ZeroDuration())
-    return absl::InvalidArgumentError("--drain-timeout must not be negative");
   return absl::OkStatus();
 }
 
@@ -141,31 +136,27 @@ std::optional<int> ParseCommandLine(int argc, const char* const* argv, ServerCon
   CLI::App app("Serves a causal language model over gRPC with PaSS, parallel speculative sampling.",
                "pass-server");
   app.set_version_flag("--version", absl::StrCat("pass-server ", ServerVersion()));
-  app.set_config("--config", "", "file with the same keys (TOML or INI)")->envname("PASS_CONFIG");
   app.footer("Each flag has an environment twin: --max-queue is PASS_MAX_QUEUE.");
-  std::vector<std::string> arguments = AddFlags(&app, config).FromEnvironment();
-  arguments.insert(arguments.end(), argv + 1, argv + argc);
-  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  Flags flags = AddFlags(config);
+  absl::Status status;
   try {
-    app.parse(arguments);
+    status = flags.Read(&app, argc, argv, environ);
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "pass-server: %s (see --help)\n",
-                 absl::StrReplaceAll(error.what(), {{"\n", " "}}).c_str());
-    return 1;
+    status = absl::InvalidArgumentError(absl::StrReplaceAll(error.what(), {{"\n", " "}}));
   }
-  if (const absl::Status status = config->Validate(); !status.ok()) {
-    std::fprintf(stderr, "pass-server: %s\n", std::string(status.message()).c_str());
-    return 1;
-  }
-  return std::nullopt;
+  if (status.ok()) status = Attributed(config->Validate(), flags);
+  if (status.ok()) return std::nullopt;
+  std::fprintf(stderr, "pass-server: %s\n", std::string(status.message()).c_str());
+  return 1;
 }
 
 void LogConfig(const ServerConfig& config) {
   Log(LogLevel::kInfo, "config",
       {{"version", ServerVersion()},
        {"model", config.model},
+       {"model_name", config.model_name},
        {"lookahead_file", config.lookahead_file},
        {"listen", config.listen},
        {"metrics_listen", config.metrics_listen},

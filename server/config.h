@@ -1,5 +1,5 @@
 // The server's settings: flags in long kebab-case, each with a PASS_ environment twin (--max-queue,
-// PASS_MAX_QUEUE) and the same key in an optional --config file (TOML or INI). A flag wins over the
+// PASS_MAX_QUEUE) and the same key in an optional --config file (max-queue = 3). A flag wins over the
 // environment, which wins over the file.
 #pragma once
 
@@ -14,6 +14,7 @@ namespace pass {
 
 struct ServerConfig {
   std::string model;
+  std::string model_name;      // what clients call it; empty: as its files say
   std::string lookahead_file;  // empty: method `pass` is refused
   std::string listen = "127.0.0.1:50051";
   std::string metrics_listen = "127.0.0.1:9090";

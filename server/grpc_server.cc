@@ -9,11 +9,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "server/descriptors.h"
 #include "server/health.h"
+#include "server/listen_address.h"
 
 namespace pass {
 namespace {
 
+using ExternalConnections = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+
+constexpr char kFlag[] = "--listen";
 constexpr int kMaxStreamsPerConnection = 256;
 
 // The linked reflection library puts itself into every server; this takes it out again.
@@ -27,8 +33,6 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
 
 void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(options.max_message_mib * 1024 * 1024);
-  // Two servers on one port would share its connections in silence.
-  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
   builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
   // Finds peers that went away without a word, also while a long prefill sends nothing.
@@ -45,18 +49,17 @@ void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder* builder) {
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const GrpcServerOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
     std::vector<NamedService> services) {
-  const std::string failed =
-      absl::StrCat("cannot listen on ", options.listen, " (--listen): choose a free port, or 0 to pick one");
-  const size_t colon = options.listen.rfind(':');
-  if (colon == std::string::npos) return absl::UnavailableError(failed);
+  PASS_ASSIGN_OR_RETURN(const ListenAddress address,
+                        ParseListenAddress(kFlag, options.listen, UnixSockets::kAllowed));
+  PASS_ASSIGN_OR_RETURN(ListeningSocket socket, ListeningSocket::Open(kFlag, address));
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   SetLimits(options, &builder);
   if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
-  int port = 0;
-  builder.AddListeningPort(options.listen, credentials, &port);
+  std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> connections =
+      builder.experimental().AddExternalConnectionAcceptor(ExternalConnections::FROM_FD, credentials);
 
   std::unique_ptr<GrpcServer> result(new GrpcServer);
   for (NamedService& named : services) {
@@ -65,9 +68,18 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     result->services_.push_back(std::move(named.service));
   }
   result->server_ = builder.BuildAndStart();
-  if (result->server_ == nullptr || port <= 0) return absl::UnavailableError(failed);
-  result->address_ = absl::StrCat(options.listen.substr(0, colon), ":", port);
+  if (result->server_ == nullptr) {
+    return absl::UnavailableError(absl::StrCat("gRPC cannot serve on ", options.listen, " (", kFlag, ")"));
+  }
+  result->address_ = socket.address().ToString();
   result->SetReady(false);
+  const int most = options.most_descriptors > 0 ? options.most_descriptors : DescriptorsForConnections();
+  result->acceptor_ = std::make_unique<ConnectionAcceptor>(
+      std::move(socket), most, [connections = std::move(connections)](int fd) {
+        grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+        connection.fd = fd;
+        connections->HandleNewConnection(&connection);
+      });
   return result;
 }
 
@@ -78,6 +90,7 @@ GrpcServer::~GrpcServer() {
 }
 
 void GrpcServer::Shutdown(absl::Time deadline) {
+  acceptor_.reset();
   server_->Shutdown(absl::ToChronoTime(deadline));
   server_->Wait();
 }

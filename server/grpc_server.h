@@ -10,20 +10,22 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/connection_acceptor.h"
 #include "server/named_service.h"
 
 namespace pass {
 
 struct GrpcServerOptions {
-  std::string listen = "127.0.0.1:0";  // host:port; port 0 picks one
+  std::string listen = "127.0.0.1:0";  // see ListenAddress
+  int most_descriptors = 0;            // of connections; 0: as the process's limit allows
   int max_message_mib = 4;
   bool reflection = false;
 };
 
 class GrpcServer {
  public:
-  // Listens at once; every service is NOT_SERVING until SetReady. UNAVAILABLE: the port is taken or the
-  // address is not ours.
+  // Listens at once; every service is NOT_SERVING until SetReady. INVALID_ARGUMENT: no address; UNAVAILABLE: the
+  // port is taken or the address is not ours.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const GrpcServerOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
       std::vector<NamedService> services);
@@ -31,6 +33,8 @@ class GrpcServer {
   ~GrpcServer();
 
   const std::string& address() const { return address_; }
+  // Whether a file descriptor is left for the next connection.
+  bool CanAccept() const { return acceptor_->CanAccept(); }
   grpc::HealthCheckServiceInterface* health() const { return server_->GetHealthCheckService(); }
   // What health says of every service. Says it only: calls are taken or refused by the services themselves.
   void SetReady(bool ready);
@@ -45,6 +49,7 @@ class GrpcServer {
   std::vector<std::string> names_;                        // of the services
   std::vector<std::unique_ptr<grpc::Service>> services_;  // before `server_`, which calls them
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<ConnectionAcceptor> acceptor_;  // until Shutdown
   std::string address_;
 };
 

@@ -1,5 +1,7 @@
 #include "server/health.h"
 
+#include <utility>
+
 #include "server/logging.h"
 
 namespace pass {
@@ -14,8 +16,15 @@ bool EngineAlive(bool busy, absl::Time last_heartbeat, absl::Time now, absl::Dur
 }
 
 Liveness::Liveness(const LivenessOptions& options, const EngineThread* engine,
-                   grpc::HealthCheckServiceInterface* health, const Clock* clock)
-    : options_(options), engine_(engine), health_(health), clock_(clock), thread_([this] { Run(); }) {}
+                   std::function<bool()> can_accept, grpc::HealthCheckServiceInterface* health,
+                   const Clock* clock)
+    : options_(options),
+      engine_(engine),
+      can_accept_(std::move(can_accept)),
+      health_(health),
+      clock_(clock),
+      last_room_(clock->Now()),
+      thread_([this] { Run(); }) {}
 
 Liveness::~Liveness() {
   {
@@ -29,10 +38,15 @@ void Liveness::Run() {
   bool was_alive = true;
   absl::MutexLock lock(&mutex_);
   while (!mutex_.AwaitWithTimeout(absl::Condition(&stop_), options_.interval)) {
-    const bool alive = EngineAlive(engine_->busy(), engine_->last_heartbeat(), clock_->Now(), options_.limit);
+    const absl::Time now = clock_->Now();
+    const bool moves = EngineAlive(engine_->busy(), engine_->last_heartbeat(), now, options_.limit);
+    if (can_accept_()) last_room_ = now;
+    const bool open = now - last_room_ <= options_.limit;
+    const bool alive = moves && open;
     if (alive == was_alive) continue;
     was_alive = alive;
-    Log(alive ? LogLevel::kWarning : LogLevel::kError, "liveness", {{"alive", alive}});
+    Log(alive ? LogLevel::kWarning : LogLevel::kError, "liveness",
+        {{"alive", alive}, {"engine_moves", moves}, {"accepts_connections", open}});
     health_->SetServingStatus("", alive);
   }
 }

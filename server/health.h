@@ -4,6 +4,7 @@
 
 #include <grpcpp/health_check_service_interface.h>
 
+#include <functional>
 #include <span>
 #include <string>
 #include <thread>
@@ -28,11 +29,11 @@ struct LivenessOptions {
   absl::Duration interval = absl::Seconds(5);  // between two looks
 };
 
-// A thread that looks at the engine's heartbeat and keeps the liveness status true to it.
+// A thread that keeps the liveness status true to the engine's heartbeat, and to whether clients can connect.
 class Liveness {
  public:
-  // All pointers are borrowed.
-  Liveness(const LivenessOptions& options, const EngineThread* engine,
+  // All pointers are borrowed. `can_accept`: whether the next connection would be accepted.
+  Liveness(const LivenessOptions& options, const EngineThread* engine, std::function<bool()> can_accept,
            grpc::HealthCheckServiceInterface* health, const Clock* clock);
   ~Liveness();
 
@@ -41,8 +42,10 @@ class Liveness {
 
   const LivenessOptions options_;
   const EngineThread* const engine_;
+  const std::function<bool()> can_accept_;
   grpc::HealthCheckServiceInterface* const health_;
   const Clock* const clock_;
+  absl::Time last_room_;  // of the thread: when a connection would last have been accepted
   absl::Mutex mutex_;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

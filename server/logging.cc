@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 
 namespace pass {
 namespace {
@@ -71,15 +72,20 @@ std::string RenderLogLine(bool json, std::string_view event, std::initializer_li
   return line;
 }
 
-absl::Status ConfigureLogging(std::string_view format, std::string_view level) {
+absl::Status CheckLogging(std::string_view format, std::string_view level) {
   if (format != "text" && format != "json") {
     return absl::InvalidArgumentError("--log-format must be text or json");
   }
-  const std::string name(level == "error" ? "err" : level);
-  const spdlog::level::level_enum parsed = spdlog::level::from_str(name);
   if (level != "debug" && level != "info" && level != "warning" && level != "error") {
     return absl::InvalidArgumentError("--log-level must be debug, info, warning or error");
   }
+  return absl::OkStatus();
+}
+
+absl::Status ConfigureLogging(std::string_view format, std::string_view level) {
+  PASS_RETURN_IF_ERROR(CheckLogging(format, level));
+  const std::string name(level == "error" ? "err" : level);
+  const spdlog::level::level_enum parsed = spdlog::level::from_str(name);
   json_lines.store(format == "json");
   auto logger = std::make_shared<spdlog::logger>("pass", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern(format == "json" ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"

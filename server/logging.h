@@ -21,8 +21,11 @@ struct LogField {
   std::variant<std::string, int64_t, double, bool> value;
 };
 
+// INVALID_ARGUMENT names the flag of a format or level that ConfigureLogging would refuse.
+absl::Status CheckLogging(std::string_view format, std::string_view level);
+
 // `format`: "text" or "json"; `level`: "debug", "info", "warning", "error". gRPC's own messages become debug
-// lines. INVALID_ARGUMENT names the flag.
+// lines. Errors are those of CheckLogging.
 absl::Status ConfigureLogging(std::string_view format, std::string_view level);
 
 // `event` is a fixed name ("ready", "request"); what varies goes into fields.

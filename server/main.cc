@@ -13,6 +13,7 @@
 #include "core/engine/engine_thread.h"
 #include "core/model/load.h"
 #include "server/config.h"
+#include "server/descriptors.h"
 #include "server/dialects/pass_v1/service.h"
 #include "server/gateway/gateway.h"
 #include "server/grpc_server.h"
@@ -21,6 +22,7 @@
 #include "server/logging.h"
 #include "server/metrics.h"
 #include "server/metrics_endpoint.h"
+#include "server/model_choices.h"
 #include "server/named_service.h"
 #include "server/options_of_config.h"
 #include "server/ready_file.h"
@@ -41,9 +43,12 @@ std::vector<NamedService> Dialects(Gateway* gateway) {
   return services;
 }
 
-void ReportModel(const ServedModel& model, const LoadedModel& loaded, LoadClock* load_clock,
-                 Metrics* metrics) {
+void ReportModel(const ServerConfig& config, const ServedModel& model, const LoadedModel& loaded,
+                 LoadClock* load_clock, Metrics* metrics) {
   for (const std::string& warning : loaded.warnings) Log(LogLevel::kWarning, "model", {{"warning", warning}});
+  for (const std::string& choice : OverruledChoices(config, model)) {
+    Log(LogLevel::kWarning, "config", {{"warning", choice}});
+  }
   for (const auto& [phase, seconds] : load_clock->Finish()) metrics->SetLoadSeconds(phase, seconds);
   metrics->SetBuildInfo({.version = ServerVersion(),
                          .torch = LibTorchVersion(),
@@ -70,6 +75,7 @@ absl::Status Run(const ServerConfig& config) {
   metrics.set_counting(false);
   Gateway gateway(GatewayOptionsOf(config), &metrics, &clock);
 
+  RaiseDescriptorLimit();
   // The ports are open while the model loads: health says NOT_SERVING, calls get UNAVAILABLE.
   PASS_ASSIGN_OR_RETURN(const auto endpoint,
                         MetricsEndpoint::Start(config.metrics_listen, metrics.registry()));
@@ -83,7 +89,8 @@ absl::Status Run(const ServerConfig& config) {
   load_clock.Report("tokenizer", 0);
   PASS_ASSIGN_OR_RETURN(TextModel text, LoadTextModel(config.model));
   PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(LoadOptionsOf(config), progress));
-  PASS_ASSIGN_OR_RETURN(const ServedModel model, MakeServedModel(*loaded.model, std::move(text)));
+  PASS_ASSIGN_OR_RETURN(ServedModel model, MakeServedModel(*loaded.model, std::move(text)));
+  model.info.name = ServedName(config, model.info.name);
 
   const EngineOptions engine_options = EngineOptionsOf(config);
   PASS_RETURN_IF_ERROR(engine_options.Validate());
@@ -93,10 +100,11 @@ absl::Status Run(const ServerConfig& config) {
       config.max_queue, &clock);
   load_clock.Report("warm_up", 0);
   PASS_RETURN_IF_ERROR(WarmUp(model, WarmUpOptionsOf(config), clock, &engine));
-  ReportModel(model, loaded, &load_clock, &metrics);
+  ReportModel(config, model, loaded, &load_clock, &metrics);
   metrics.set_counting(true);
 
-  const Liveness liveness({}, &engine, server->health(), &clock);
+  const Liveness liveness(
+      {}, &engine, [&server] { return server->CanAccept(); }, server->health(), &clock);
   gateway.Serve(&model, &engine);
   server->SetReady(true);
   shutdown.BecomeOrderly();

@@ -5,8 +5,10 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "server/metrics_endpoint.h"
 #include "server/warm_up.h"
@@ -93,6 +95,15 @@ class RecordedHealth final : public grpc::HealthCheckServiceInterface {
   std::map<std::string, bool> serving_ ABSL_GUARDED_BY(mutex_);
 };
 
+TEST(Health, SaysWhetherItIsReadyForEveryServiceByItsName) {
+  RecordedHealth health;
+  const std::vector<std::string> services = {"pass_server.v1.PassService", "other.Service"};
+  for (const bool ready : {true, false}) {
+    SetReadiness(&health, services, ready);
+    for (const std::string& service : services) health.Await(service, ready);
+  }
+}
+
 TEST(Health, LivenessFollowsTheEnginesHeartbeat) {
   TestServer server;
   RecordedHealth health;
@@ -101,10 +112,25 @@ TEST(Health, LivenessFollowsTheEnginesHeartbeat) {
   const auto reader = server.stub().Generate(&context, TextRequest("a", 2));
   server.gate().AwaitHeld();
   FakeClock clock(absl::Now() + absl::Minutes(1));
-  const Liveness liveness({.limit = absl::Seconds(30), .interval = absl::Milliseconds(1)}, &server.engine(),
-                          &health, &clock);
+  const Liveness liveness(
+      {.limit = absl::Seconds(30), .interval = absl::Milliseconds(1)}, &server.engine(), [] { return true; },
+      &health, &clock);
   health.Await("", false);
   server.gate().Open();
+  health.Await("", true);
+}
+
+TEST(Health, LivenessFollowsWhetherClientsCanConnect) {
+  TestServer server;
+  RecordedHealth health;
+  FakeClock clock;
+  std::atomic<bool> room{false};
+  const Liveness liveness(
+      {.limit = absl::Seconds(30), .interval = absl::Milliseconds(1)}, &server.engine(),
+      [&room] { return room.load(); }, &health, &clock);
+  clock.Advance(absl::Seconds(31));
+  health.Await("", false);
+  room.store(true);
   health.Await("", true);
 }
 

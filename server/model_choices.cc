@@ -1,0 +1,50 @@
+#include "server/model_choices.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace pass {
+namespace {
+
+// Empty if the folder is none of Hugging Face's cache.
+std::string NameInHuggingFaceCache(const std::string& folder) {
+  constexpr std::string_view kPrefix = "models--";
+  std::error_code error;
+  const std::filesystem::path snapshot = std::filesystem::weakly_canonical(folder, error);
+  if (error || snapshot.parent_path().filename() != "snapshots") return "";
+  const std::string repository = snapshot.parent_path().parent_path().filename().string();
+  if (!repository.starts_with(kPrefix)) return "";
+  return absl::StrReplaceAll(repository.substr(kPrefix.size()), {{"--", "/"}});
+}
+
+}  // namespace
+
+std::string ServedName(const ServerConfig& config, const std::string& own) {
+  if (!config.model_name.empty()) return config.model_name;
+  const std::string cached = NameInHuggingFaceCache(config.model);
+  return cached.empty() ? own : cached;
+}
+
+std::vector<std::string> OverruledChoices(const ServerConfig& config, const ServedModel& model) {
+  std::vector<std::string> choices;
+  if (config.context_length > model.info.context_length) {
+    choices.push_back(absl::StrCat("--context-length ", config.context_length, " is above the model's own ",
+                                   model.info.context_length, ", which holds"));
+  }
+  if (model.max_sequence_tokens < model.info.context_length) {
+    choices.push_back(absl::StrCat(
+        "--kv-cache-mib ", config.kv_cache_mib, " holds ", model.max_sequence_tokens,
+        " tokens: a request may have no more, although the context is ", model.info.context_length));
+  }
+  if (config.lookahead > model.info.num_lookahead) {
+    choices.push_back(absl::StrCat("--lookahead ", config.lookahead, " is above the ",
+                                   model.info.num_lookahead,
+                                   " look-ahead tokens that are loaded, which are used"));
+  }
+  return choices;
+}
+
+}  // namespace pass

@@ -1,0 +1,165 @@
+#include "server/connection_acceptor.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/descriptors.h"
+#include "tests/server/raw_connection.h"
+#include "tests/server/test_server.h"
+#include "tests/support/temporary_folder.h"
+
+namespace pass {
+namespace {
+
+// A server that does nothing with its connections.
+class Taken {
+ public:
+  ~Taken() { CloseAll(); }
+
+  void Add(int fd) {
+    absl::MutexLock lock(&mutex_);
+    fds_.push_back(fd);
+  }
+  void Await(size_t count) {
+    absl::MutexLock lock(&mutex_);
+    const auto reached = [&] {
+      mutex_.AssertReaderHeld();
+      return fds_.size() >= count;
+    };
+    mutex_.Await(absl::Condition(&reached));
+  }
+  void CloseAll() {
+    absl::MutexLock lock(&mutex_);
+    for (const int fd : fds_) close(fd);
+    fds_.clear();
+  }
+  int Largest() {
+    absl::MutexLock lock(&mutex_);
+    return *std::max_element(fds_.begin(), fds_.end());
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<int> fds_ ABSL_GUARDED_BY(mutex_);
+};
+
+ListeningSocket Listen() {
+  auto socket = ListeningSocket::Open("--listen", {.host = "127.0.0.1"});
+  EXPECT_TRUE(socket.ok()) << socket.status();
+  return *std::move(socket);
+}
+
+TEST(ConnectionAcceptor, ClosesWhatIsAboveTheLimitAndAcceptsAgainAfterwards) {
+  Taken taken;
+  ListeningSocket socket = Listen();
+  const std::string address = socket.address().ToString();
+  const int most = NextDescriptor() + 200;  // the test's own ends of the connections count too
+  const ConnectionAcceptor acceptor(std::move(socket), most, [&](int fd) { taken.Add(fd); });
+  EXPECT_TRUE(acceptor.CanAccept());
+  for (int round = 0; round < 3; ++round) {
+    std::vector<RawConnection> connections;
+    for (int i = 0; i < 150; ++i) connections.emplace_back(address);
+    EXPECT_TRUE(connections.back().AwaitClosed());
+    EXPECT_LT(taken.Largest(), most);
+    EXPECT_FALSE(acceptor.CanAccept());
+    connections.clear();
+    taken.CloseAll();
+    EXPECT_TRUE(acceptor.CanAccept());
+  }
+}
+
+// The soft limit of this process, put back at the end.
+class SoftLimit {
+ public:
+  explicit SoftLimit(int descriptors) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit limit{.rlim_cur = static_cast<rlim_t>(descriptors), .rlim_max = before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  }
+  ~SoftLimit() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(ConnectionAcceptor, OutlivesTheLastDescriptor) {
+  Taken taken;
+  ListeningSocket socket = Listen();
+  const std::string address = socket.address().ToString();
+  const ConnectionAcceptor acceptor(std::move(socket), /*most_descriptors=*/1 << 20,
+                                    [&](int fd) { taken.Add(fd); });
+  {
+    const int next = NextDescriptor();
+    const SoftLimit none_left(next + 1);
+    const RawConnection waits(address);  // takes the last one
+    EXPECT_FALSE(acceptor.CanAccept());
+  }
+  const RawConnection connection(address);
+  taken.Await(2);
+}
+
+TEST(Descriptors, AreRaisedToTheHardLimitAndLeaveSomeForOthers) {
+  const SoftLimit low(NextDescriptor() + 64);
+  const int raised = RaiseDescriptorLimit();
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, 1 << 20));
+  EXPECT_EQ(static_cast<rlim_t>(raised), limit.rlim_cur);
+  EXPECT_LT(DescriptorsForConnections(), raised);
+  EXPECT_GT(DescriptorsForConnections(), raised / 4);
+}
+
+TEST(GrpcServer, ServesAgainOnceIdleConnectionsAreGone) {
+  TestServer server({.grpc = {.most_descriptors = NextDescriptor() + 100}});
+  for (int round = 0; round < 3; ++round) {
+    std::vector<RawConnection> idle;
+    for (int i = 0; i < 150; ++i) idle.emplace_back(server.grpc().address());
+    EXPECT_TRUE(idle.back().AwaitClosed());
+    idle.clear();
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    v1::CompleteResponse completion;
+    // Channels to one address share a connection unless told not to.
+    grpc::ChannelArguments own;
+    own.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    const auto stub = v1::PassService::NewStub(
+        grpc::CreateCustomChannel(server.grpc().address(), grpc::InsecureChannelCredentials(), own));
+    const grpc::Status status = stub->Complete(&context, TextRequest("a", 2), &completion);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+}
+
+TEST(GrpcServer, TellsTheTrueAddressOfEveryKind) {
+  const TemporaryFolder folder;
+  for (const std::string& listen :
+       {std::string("127.0.0.1:0"), std::string("[::1]:0"), "unix:" + folder.Path("s.sock")}) {
+    if (listen == "[::1]:0" && !ListeningSocket::Open("--listen", {.host = "::1"}).ok()) continue;
+    TestServer server({.grpc = {.listen = listen}});
+    EXPECT_EQ(server.grpc().address().substr(0, 5), listen.substr(0, 5));
+    EXPECT_FALSE(server.grpc().address().ends_with(":0"));
+    EXPECT_TRUE(CallComplete(server.stub(), TextRequest("a", 2)).status.ok()) << listen;
+  }
+}
+
+TEST(GrpcServer, RefusesAddressesByTheirFlag) {
+  TestServer server;
+  for (const char* listen : {"127.0.0.1:99999", "nonsense", "unix:", "::1:0"}) {
+    const auto second = StartGrpcServer({.listen = listen}, &server.gateway());
+    ASSERT_FALSE(second.ok()) << listen;
+    EXPECT_EQ(second.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_TRUE(std::string(second.status().message()).find("--listen") != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace pass
