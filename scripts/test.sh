@@ -15,7 +15,7 @@ export PASS_BUILD_DIR=$BUILD PASS_MODEL PASS_LOOKAHEAD PASS_EMBEDDINGS=$default_
 PASS_MODEL=$(model_path)
 PASS_LOOKAHEAD=$(lookahead_path)
 shopt -s nullglob
-python_tests=(tests/e2e tests/core/text/*_test.py tests/core/model/*_test.py)
+python_tests=(tests/e2e tests/core/*/*_test.py)
 "$VENV/bin/python" -m pytest -q --junitxml "$results/pytest.xml" "${python_tests[@]}" || failed=1
 
 summary=$("$VENV/bin/python" scripts/count_results.py "$results") || failed=1
