@@ -13,6 +13,7 @@
 #include "core/base/status_macros.h"
 #include "core/checkpoint/checkpoint_tensors.h"
 #include "core/checkpoint/file_checkpoint.h"
+#include "core/checkpoint/served.h"
 #include "core/files/dequantize.h"
 #include "core/files/gguf.h"
 #include "core/files/printable.h"
@@ -45,13 +46,18 @@ absl::StatusOr<double> ReadDouble(const GgufFile& file, std::string_view key, do
   return value.value_or(absent);
 }
 
-// Features that change what a Llama computes; absent or switched off in the models that are served.
-absl::Status RefuseOtherArchitectures(const GgufFile& file) {
+// What the file is, and features that change what a Llama computes: absent or switched off in the models that are
+// served.
+absl::Status RefuseOtherModels(const GgufFile& file) {
   PASS_ASSIGN_OR_RETURN(const std::optional<std::string> architecture,
                         file.FindString("general.architecture"));
   if (architecture != "llama") {
     return Error(file, absl::StrCat("architecture ", Printable(architecture.value_or("(none)")),
-                                    " is not served; use a model of the llama architecture"));
+                                    " is not served; use a model of one that is: ", kServedArchitectures));
+  }
+  PASS_ASSIGN_OR_RETURN(const std::optional<std::string> kind, file.FindString("general.type"));
+  if (kind == "adapter") {
+    return Error(file, "an adapter (LoRA), no model; merge it into its model with llama-export-lora");
   }
   for (const char* key : {"llama.expert_count", "llama.attention.sliding_window"}) {
     PASS_ASSIGN_OR_RETURN(const int32_t value, ReadSize(file, key, 0));
@@ -154,8 +160,7 @@ absl::StatusOr<LlamaConfig> ReadConfig(const GgufFile& file) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Checkpoint>> OpenGgufCheckpoint(const std::string& path) {
-  PASS_ASSIGN_OR_RETURN(std::unique_ptr<GgufFile> file, GgufFile::Open(path));
-  PASS_RETURN_IF_ERROR(RefuseOtherArchitectures(*file));
+  PASS_ASSIGN_OR_RETURN(std::unique_ptr<GgufFile> file, GgufFile::Open(path, RefuseOtherModels));
   PASS_ASSIGN_OR_RETURN(LlamaConfig config, ReadConfig(*file));
   CheckpointTensors tensors;
   tensors.Add(path, file->tensors());

@@ -8,6 +8,7 @@
 #include "core/base/status_macros.h"
 #include "core/checkpoint/checkpoint_layout.h"
 #include "core/files/json.h"
+#include "core/checkpoint/served.h"
 #include "core/files/printable.h"
 
 namespace pass {
@@ -71,7 +72,8 @@ absl::Status RefuseOtherModels(const Members& config) {
   PASS_ASSIGN_OR_RETURN(const std::string type, config.Text("model_type", "(none)"));
   if (type != "llama") {
     return config.Error("model_type", absl::StrCat("is ", Printable(type),
-                                                   ", which is not served; use a model of type llama"));
+                                                   ", which is not served; use a model of one that is: ",
+                                                   kServedArchitectures));
   }
   if (const nlohmann::json* architectures = config.Find("architectures")) {
     if (*architectures != nlohmann::json::array({"LlamaForCausalLM"})) {

@@ -65,10 +65,13 @@ absl::Status GgufParser::Truncated(const std::string& where) const {
   return Error(absl::StrCat("the file ends inside ", where, "; download it again"));
 }
 
-absl::Status GgufParser::Parse() {
+absl::Status GgufParser::ParseMetadata() {
   PASS_RETURN_IF_ERROR(ParseHeader());
-  PASS_RETURN_IF_ERROR(ParseMetadata());
-  PASS_RETURN_IF_ERROR(ParseAlignment());
+  PASS_RETURN_IF_ERROR(ParseKeys());
+  return ParseAlignment();
+}
+
+absl::Status GgufParser::ParseTensors() {
   PASS_RETURN_IF_ERROR(ParseTensorInfos());
   return PlaceTensors();
 }
@@ -99,7 +102,7 @@ absl::Status GgufParser::ParseHeader() {
   return absl::OkStatus();
 }
 
-absl::Status GgufParser::ParseMetadata() {
+absl::Status GgufParser::ParseKeys() {
   for (uint64_t i = 0; i < num_keys_; ++i) {
     const auto name = cursor_.ReadString();
     if (!name) return Truncated(absl::StrCat("metadata key ", i));

@@ -109,8 +109,17 @@ TEST(GgufCheckpoint, RefusesSizesThatAreAbsurdOrDoNotGoTogether) {
 }
 
 TEST(GgufCheckpoint, RefusesOtherArchitecturesByName) {
-  ExpectInvalid(Open(WithKeys(kSizes, "qwen2")).status(), {"tiny.gguf", "'qwen2'", "llama"});
+  ExpectInvalid(Open(WithKeys(kSizes, "qwen2")).status(), {"tiny.gguf", "'qwen2'", "that is: llama"});
   ExpectInvalid(Open(WithKeys(kSizes, "")).status(), {"tiny.gguf", "(none)"});
+}
+
+TEST(GgufCheckpoint, RefusesAnotherArchitectureBeforeItJudgesTensors) {
+  GgufBuilder builder = WithKeys(kSizes, "qwen2");
+  builder.tensors.front().type = kGgmlIq2Xxs;
+  builder.tensors.back().offset = 3;
+  const absl::Status status = Open(builder).status();
+  ExpectInvalid(status, {"tiny.gguf", "architecture 'qwen2' is not served"});
+  EXPECT_EQ(status.message().find("tensor"), absl::string_view::npos) << status;
 }
 
 TEST(GgufCheckpoint, RefusesFeaturesByName) {

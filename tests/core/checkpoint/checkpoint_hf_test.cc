@@ -187,7 +187,8 @@ TEST(HuggingFaceConfig, ReadsLlama3ScalingAsEitherTransformersWritesIt) {
 
 TEST(HuggingFaceConfig, RefusesFeaturesByName) {
   const std::vector<std::pair<json, std::string>> cases = {
-      {{{"model_type", "qwen2"}}, "model_type is 'qwen2'"},
+      {{{"model_type", "qwen2"}},
+       "model_type is 'qwen2', which is not served; use a model of one that is: llama"},
       {{{"model_type", nullptr}}, "model_type is '(none)'"},
       {{{"architectures", {"LlamaForSequenceClassification"}}}, "architectures"},
       {{{"hidden_act", "gelu"}}, "hidden_act is 'gelu'"},
