@@ -113,8 +113,9 @@ absl::Status ReadRope(const std::string& path, const Members& config, LlamaConfi
   PASS_ASSIGN_OR_RETURN(const std::string type, rope.Text("rope_type", older_type));
   if (type == "default") return absl::OkStatus();
   if (type != "llama3") {
-    return config.Error(key, absl::StrCat("of type ", Printable(type),
-                                          " is not served (llama3 and default are); use another model"));
+    return config.Error(key,
+                        absl::StrCat("of type ", Printable(type),
+                                     " is not served (default, linear and llama3 are); use another model"));
   }
   Llama3RopeScaling& scaling = llama.rope_scaling.emplace();
   PASS_ASSIGN_OR_RETURN(scaling.factor, rope.Number("factor"));
@@ -123,6 +124,10 @@ absl::Status ReadRope(const std::string& path, const Members& config, LlamaConfi
   PASS_ASSIGN_OR_RETURN(scaling.original_context_length, rope.Size("original_max_position_embeddings"));
   return absl::OkStatus();
 }
+  if (type == "linear") {
+    PASS_ASSIGN_OR_RETURN(llama.rope_linear_factor, rope.Number("factor"));
+    return absl::OkStatus();
+  }
 
 }  // namespace
 

@@ -197,7 +197,6 @@ TEST(HuggingFaceConfig, RefusesFeaturesByName) {
       {{{"sliding_window", 4096}}, "sliding_window is set"},
       {{{"quantization_config", {{"quant_method", "gptq"}}}}, "quantization_config is set"},
       {{{"partial_rotary_factor", 0.5}}, "partial_rotary_factor"},
-      {{{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}}, "rope_scaling of type 'linear'"},
       {{{"rope_scaling", {{"rope_type", "yarn"}}}}, "rope_scaling of type 'yarn'"},
       {{{"rope_scaling", {{"rope_type", "llama3"}}}}, "factor is missing"},
       {{{"rope_scaling", 2}}, "rope_scaling is not an object"}};
@@ -210,6 +209,15 @@ TEST(HuggingFaceConfig, NamesASizeThatIsMissingOrAbsurd) {
   for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
                           "num_attention_heads", "max_position_embeddings", "rms_norm_eps"}) {
     ExpectInvalid(OpenWith([&](json& config) { config.erase(key); }).status(),
+TEST(HuggingFaceConfig, ReadsLinearRopeScaling) {
+  const auto checkpoint = OpenWith([](json& config) {
+    config["rope_scaling"] = {{"type", "linear"}, {"factor", 2.0}};
+  });
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ((*checkpoint)->config().rope_linear_factor, 2.0);
+  EXPECT_FALSE((*checkpoint)->config().rope_scaling.has_value());
+}
+
                   {"config.json", key, "missing"});
     ExpectInvalid(OpenWith([&](json& config) { config[key] = "many"; }).status(), {"config.json", key});
     ExpectInvalid(OpenWith([&](json& config) { config[key] = 0; }).status(), {"config.json"});
@@ -224,6 +232,9 @@ TEST(HuggingFaceConfig, NamesASizeThatIsMissingOrAbsurd) {
   ExpectInvalid(OpenWith([](json& config) { config["hidden_size"] = 64; }).status(),
                 {"has shape", "asks for"});
 }
+      {{{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}}}, "rope_scaling of type 'dynamic'"},
+      {{{"rope_scaling", {{"type", "linear"}}}}, "factor is missing"},
+      {{{"rope_scaling", {{"type", "linear"}, {"factor", 0.0}}}}, "factor of 0 has no meaning"},
 
 TEST(HuggingFaceConfig, RefusesRopeScalingWithoutMeaning) {
   const auto with = [](double factor, double low, double high, int64_t original) {
