@@ -30,7 +30,7 @@ class Checkpoint {
 
   virtual bool Has(std::string_view tensor) const = 0;
   // Dequantises the tensor to float32, row-major, rotary pairs in half-split order. The tensor's shape must
-  // be `shape`, and out.size() its product.
+  // be `shape`, and out.size() its product. INVALID_ARGUMENT also if a value is infinite or a NaN.
   virtual absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
                             std::span<float> out) const = 0;
 };
