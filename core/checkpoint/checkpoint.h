@@ -36,7 +36,8 @@ class Checkpoint {
 };
 
 // `path`: a .gguf file or a folder. Refuses, by name, any architecture but Llama and any feature that the
-// step does not compute (biases, sliding windows, other activations, other rope scaling).
+// step does not compute (biases, sliding windows, other activations, other rope scaling). A path that is no model
+// (an adapter, a folder of GGUF files, a hub's name) is told apart, with what to name in its place.
 absl::StatusOr<std::unique_ptr<Checkpoint>> OpenCheckpoint(const std::string& path);
 
 }  // namespace pass
