@@ -30,13 +30,14 @@ class Checkpoint {
 
   virtual bool Has(std::string_view tensor) const = 0;
   // Dequantises the tensor to float32, row-major, rotary pairs in half-split order. The tensor's shape must
-  // be `shape`, and out.size() its product.
+  // be `shape`, and out.size() its product. INVALID_ARGUMENT also if a value is infinite or a NaN.
   virtual absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
                             std::span<float> out) const = 0;
 };
 
 // `path`: a .gguf file or a folder. Refuses, by name, any architecture but Llama and any feature that the
-// step does not compute (biases, sliding windows, other activations, other rope scaling).
+// step does not compute (biases, sliding windows, other activations, other rope scaling). A path that is no model
+// (an adapter, a folder of GGUF files, a hub's name) is told apart, with what to name in its place.
 absl::StatusOr<std::unique_ptr<Checkpoint>> OpenCheckpoint(const std::string& path);
 
 }  // namespace pass

@@ -90,6 +90,10 @@ absl::Status ValidateConfig(const std::string& path, const LlamaConfig& config) 
     return Error(path, absl::StrCat("the RMS norm's epsilon (", config.rms_epsilon, ") and the rope base (",
                                     config.rope_theta, ") must be positive numbers"));
   }
+  if (!IsPositive(config.rope_linear_factor)) {
+    return Error(path, absl::StrCat("linear rope scaling by a factor of ", config.rope_linear_factor,
+                                    " has no meaning"));
+  }
   if (config.rope_scaling) return CheckRopeScaling(path, *config.rope_scaling);
   return absl::OkStatus();
 }

@@ -3,6 +3,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <memory>
 #include <set>
 
@@ -21,18 +23,22 @@ std::string ShapeText(std::span<const int64_t> shape) {
 
 // GGUF stores the rows of a head as the pairs that rotate together: 2i and 2i + 1 are rows i and i + head_dim
 // / 2 of the half-split order (llama.cpp's convert_hf_to_gguf.py, LlamaModel.permute).
-void ReadHalfSplit(const TensorView& view, int num_heads, std::span<float> out) {
-  const auto rows = static_cast<size_t>(view.shape[0]);
-  const auto columns = static_cast<size_t>(view.shape[1]);
-  const size_t head_dim = rows / static_cast<size_t>(num_heads);
-  const size_t row_bytes = view.data.size() / rows;
-  for (size_t row = 0; row < rows; ++row) {
-    const size_t head_start = row / head_dim * head_dim;
-    const size_t in_head = row - head_start;
-    const size_t target = head_start + in_head / 2 + (in_head % 2) * (head_dim / 2);
-    Dequantize(view.type, view.data.subspan(row * row_bytes, row_bytes),
-               out.subspan(target * columns, columns));
-  }
+size_t HalfSplitRow(size_t row, size_t head_dim) {
+  const size_t in_head = row % head_dim;
+  return row - in_head + in_head / 2 + in_head % 2 * (head_dim / 2);
+}
+
+// Adding 1 to the exponent of an infinity or NaN, which is all ones, reaches the sign; no other's does.
+bool AllFinite(std::span<const float> values) {
+  uint32_t carry = 0;
+  for (const float value : values)
+    carry |= (std::bit_cast<uint32_t>(value) & 0x7f800000u) + (uint32_t{1} << 23);
+  return carry >> 31 == 0;
+}
+
+// PEFT's names for the parts of an adapter, and llama.cpp's.
+bool IsOfAdapter(std::string_view name) {
+  return name.starts_with("base_model.model.") || name.find(".lora_") != name.npos;
 }
 
 }  // namespace
@@ -45,6 +51,12 @@ void CheckpointTensors::Add(const std::string& path, std::span<const TensorView>
 
 absl::Status CheckpointTensors::Bind(const std::string& path, const LlamaConfig& config, Naming naming,
                                      const std::function<bool(std::string_view)>& is_ignored) {
+  for (const auto& [name, stored] : stored_) {
+    if (!IsOfAdapter(name)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        stored.path, ": tensor ", Printable(name),
+        " is part of an adapter (LoRA); merge it into its model first (PEFT's merge_and_unload)"));
+  }
   std::set<std::string_view> used;
   for (const LlamaTensor& wanted : ListTensors(config)) {
     const bool is_gguf = naming == Naming::kGguf;
@@ -114,10 +126,21 @@ absl::Status CheckpointTensors::Read(std::string_view name, std::span<const int6
                                                    " has shape ", ShapeText(view.shape), ", not ",
                                                    ShapeText(shape)));
   }
-  if (interleaved_heads > 0) {
-    ReadHalfSplit(view, interleaved_heads, out);
-  } else {
-    Dequantize(view.type, view.data, out);
+  const size_t columns = shape.empty() ? 1 : static_cast<size_t>(shape.back());
+  const size_t rows = out.size() / columns;
+  const size_t row_bytes = view.data.size() / rows;
+  for (size_t row = 0; row < rows; ++row) {
+    const size_t target =
+        interleaved_heads > 0 ? HalfSplitRow(row, rows / static_cast<size_t>(interleaved_heads)) : row;
+    const std::span<float> values = out.subspan(target * columns, columns);
+    Dequantize(view.type, view.data.subspan(row * row_bytes, row_bytes), values);
+    // Here, while the row is in the cache: a request that meets such a weight could only fail.
+    if (!AllFinite(values)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(stored->path, ": tensor ", Printable(view.name),
+                       " has values that are not numbers (infinite or NaN) in row ", row,
+                       "; save, convert or download the model again"));
+    }
   }
   return absl::OkStatus();
 }

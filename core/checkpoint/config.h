@@ -26,6 +26,9 @@ struct LlamaConfig {
   double rms_epsilon = 1e-5;
   double rope_theta = 10000.0;
   std::optional<Llama3RopeScaling> rope_scaling = std::nullopt;
+  // Every frequency of the rotation is divided by it: "linear" rope scaling, or position interpolation (Chen et
+  // al., arXiv 2306.15595).
+  double rope_linear_factor = 1.0;
   bool tied_embeddings = false;  // lm_head is the embedding table
 };
 

@@ -13,6 +13,7 @@
 #include "core/base/status_macros.h"
 #include "core/checkpoint/checkpoint_tensors.h"
 #include "core/checkpoint/file_checkpoint.h"
+#include "core/checkpoint/served.h"
 #include "core/files/dequantize.h"
 #include "core/files/gguf.h"
 #include "core/files/printable.h"
@@ -45,13 +46,18 @@ absl::StatusOr<double> ReadDouble(const GgufFile& file, std::string_view key, do
   return value.value_or(absent);
 }
 
-// Features that change what a Llama computes; absent or switched off in the models that are served.
-absl::Status RefuseOtherArchitectures(const GgufFile& file) {
+// What the file is, and features that change what a Llama computes: absent or switched off in the models that are
+// served.
+absl::Status RefuseOtherModels(const GgufFile& file) {
   PASS_ASSIGN_OR_RETURN(const std::optional<std::string> architecture,
                         file.FindString("general.architecture"));
   if (architecture != "llama") {
     return Error(file, absl::StrCat("architecture ", Printable(architecture.value_or("(none)")),
-                                    " is not served; use a model of the llama architecture"));
+                                    " is not served; use a model of one that is: ", kServedArchitectures));
+  }
+  PASS_ASSIGN_OR_RETURN(const std::optional<std::string> kind, file.FindString("general.type"));
+  if (kind == "adapter") {
+    return Error(file, "an adapter (LoRA), no model; merge it into its model with llama-export-lora");
   }
   for (const char* key : {"llama.expert_count", "llama.attention.sliding_window"}) {
     PASS_ASSIGN_OR_RETURN(const int32_t value, ReadSize(file, key, 0));
@@ -63,16 +69,21 @@ absl::Status RefuseOtherArchitectures(const GgufFile& file) {
     return Error(file, absl::StrCat("one of ", num_parts,
                                     " parts of a split model; merge them with llama-gguf-split --merge"));
   }
-  PASS_ASSIGN_OR_RETURN(const std::optional<std::string> scaling, file.FindString("llama.rope.scaling.type"));
-  if (scaling && *scaling != "none") {
-    return Error(file, absl::StrCat("llama.rope.scaling.type ", Printable(*scaling),
-                                    " is not served; use a model without rope scaling or a Llama 3"));
-  }
-  if (file.Has("llama.rope.scale_linear")) {
-    return Error(file,
-                 "llama.rope.scale_linear is not served; use a model without rope scaling or a Llama 3");
-  }
   return absl::OkStatus();
+}
+
+// As llama.cpp reads it: a factor without a type is linear, the older key stands in for the newer one, a factor of 0
+// is none, and so is every factor beside the type "none".
+absl::StatusOr<double> ReadLinearFactor(const GgufFile& file) {
+  PASS_ASSIGN_OR_RETURN(const std::optional<std::string> type, file.FindString("llama.rope.scaling.type"));
+  if (type == "none") return 1.0;
+  if (type && *type != "linear") {
+    return Error(file, absl::StrCat("llama.rope.scaling.type ", Printable(*type),
+                                    " is not served (none, linear and Llama 3's are); use another model"));
+  }
+  PASS_ASSIGN_OR_RETURN(const double older, ReadDouble(file, "llama.rope.scale_linear", 0));
+  PASS_ASSIGN_OR_RETURN(const double factor, ReadDouble(file, "llama.rope.scaling.factor", older));
+  return factor == 0 ? 1.0 : factor;
 }
 
 // What llama3 scaling divides frequency `i` by (transformers, modeling_rope_utils.py).
@@ -123,6 +134,7 @@ absl::StatusOr<LlamaConfig> ReadConfig(const GgufFile& file) {
   PASS_ASSIGN_OR_RETURN(config.context_length, ReadSize(file, "llama.context_length"));
   PASS_ASSIGN_OR_RETURN(config.rms_epsilon, ReadDouble(file, "llama.attention.layer_norm_rms_epsilon", 1e-5));
   PASS_ASSIGN_OR_RETURN(config.rope_theta, ReadDouble(file, "llama.rope.freq_base", 10000.0));
+  PASS_ASSIGN_OR_RETURN(config.rope_linear_factor, ReadLinearFactor(file));
   if (config.num_heads <= 0) return Error(file, "llama.attention.head_count is 0; convert the model again");
   PASS_ASSIGN_OR_RETURN(config.head_dim, ReadSize(file, "llama.attention.key_length",
                                                   static_cast<int32_t>(config.width / config.num_heads)));
@@ -154,8 +166,7 @@ absl::StatusOr<LlamaConfig> ReadConfig(const GgufFile& file) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Checkpoint>> OpenGgufCheckpoint(const std::string& path) {
-  PASS_ASSIGN_OR_RETURN(std::unique_ptr<GgufFile> file, GgufFile::Open(path));
-  PASS_RETURN_IF_ERROR(RefuseOtherArchitectures(*file));
+  PASS_ASSIGN_OR_RETURN(std::unique_ptr<GgufFile> file, GgufFile::Open(path, RefuseOtherModels));
   PASS_ASSIGN_OR_RETURN(LlamaConfig config, ReadConfig(*file));
   CheckpointTensors tensors;
   tensors.Add(path, file->tensors());

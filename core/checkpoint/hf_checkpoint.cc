@@ -1,5 +1,6 @@
 #include "core/checkpoint/hf_checkpoint.h"
 
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -12,6 +13,7 @@
 #include "core/checkpoint/checkpoint_tensors.h"
 #include "core/checkpoint/file_checkpoint.h"
 #include "core/checkpoint/hf_config.h"
+#include "core/checkpoint/other_paths.h"
 #include "core/files/json.h"
 #include "core/files/printable.h"
 #include "core/files/safetensors.h"
@@ -87,8 +89,9 @@ absl::StatusOr<std::vector<std::unique_ptr<SafetensorsFile>>> OpenFiles(const st
     return files;
   }
   if (!Exists(Join(folder, kIndexFile))) {
+    PASS_RETURN_IF_ERROR(RecogniseOtherFolder(folder));
     return absl::NotFoundError(absl::StrCat(folder, ": neither ", kSingleFile, " nor ", kIndexFile,
-                                            " is here; save the model as safetensors"));
+                                            " is here; save the model as safetensors (save_pretrained)"));
   }
   PASS_ASSIGN_OR_RETURN(const ShardMap shards, ReadIndex(Join(folder, kIndexFile)));
   for (const auto& [name, promised] : shards) {
@@ -97,6 +100,16 @@ absl::StatusOr<std::vector<std::unique_ptr<SafetensorsFile>>> OpenFiles(const st
     files.push_back(std::move(file));
   }
   return files;
+}
+
+// A config says that the head is the embedding table, and a stored head says otherwise: then it is the one that was
+// trained (a fine-tune that untied it), as in transformers 5.
+bool HasItsOwnHead(const CheckpointTensors& tensors) {
+  const TensorView* head = tensors.FindStored("lm_head.weight");
+  const TensorView* table = tensors.FindStored("model.embed_tokens.weight");
+  return head != nullptr && table != nullptr &&
+         (head->type != table->type || head->shape != table->shape ||
+          std::memcmp(head->data.data(), table->data.data(), head->data.size()) != 0);
 }
 
 std::string FolderName(const std::string& folder) {
@@ -108,10 +121,14 @@ std::string FolderName(const std::string& folder) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Checkpoint>> OpenHuggingFaceCheckpoint(const std::string& folder) {
+  if (!Exists(Join(folder, "config.json")) || Exists(Join(folder, "adapter_config.json"))) {
+    PASS_RETURN_IF_ERROR(RecogniseOtherFolder(folder));
+  }
   PASS_ASSIGN_OR_RETURN(LlamaConfig config, ReadHuggingFaceConfig(Join(folder, "config.json")));
   PASS_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<SafetensorsFile>> files, OpenFiles(folder));
   CheckpointTensors tensors;
   for (const std::unique_ptr<SafetensorsFile>& file : files) tensors.Add(file->path(), file->tensors());
+  if (config.tied_embeddings && HasItsOwnHead(tensors)) config.tied_embeddings = false;
   // Older files carry the rotation's frequencies, which follow from the configuration; a tied head may be
   // stored twice.
   const auto is_ignored = [tied = config.tied_embeddings](std::string_view name) {

@@ -1,5 +1,6 @@
 #include "core/checkpoint/hf_config.h"
 
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/checkpoint/checkpoint_layout.h"
+#include "core/checkpoint/served.h"
 #include "core/files/json.h"
 #include "core/files/printable.h"
 
@@ -29,40 +31,50 @@ class Members {
     return absl::InvalidArgumentError(absl::StrCat(path_, ": ", key, " ", what));
   }
 
+  // A whole number, which some programs write as 64.0.
   absl::StatusOr<int32_t> Size(const char* key, std::optional<int32_t> absent = {}) const {
     const nlohmann::json* member = Find(key);
     if (member == nullptr && absent) return *absent;
-    if (member == nullptr) return Error(key, "is missing; download the model again");
-    if (!member->is_number_unsigned() ||
-        member->get<uint64_t>() > uint64_t{std::numeric_limits<int32_t>::max()}) {
-      return Error(key, "is no size of a model; download the model again");
+    if (member == nullptr) return Missing(key);
+    constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
+    const double value = member->is_number() ? member->get<double>() : -1;
+    if (!(value >= 0 && value <= kLargest && value == std::floor(value))) {
+      return WrongValue(key, absl::StrCat("a whole number of 0 to ", kLargest), *member);
     }
-    return static_cast<int32_t>(member->get<uint64_t>());
+    return static_cast<int32_t>(value);
   }
 
   absl::StatusOr<double> Number(const char* key, std::optional<double> absent = {}) const {
     const nlohmann::json* member = Find(key);
     if (member == nullptr && absent) return *absent;
-    if (member == nullptr) return Error(key, "is missing; download the model again");
-    if (!member->is_number()) return Error(key, "is not a number; download the model again");
+    if (member == nullptr) return Missing(key);
+    if (!member->is_number()) return WrongValue(key, "a number", *member);
     return member->get<double>();
   }
 
   absl::StatusOr<bool> Flag(const char* key) const {
     const nlohmann::json* member = Find(key);
     if (member == nullptr) return false;
-    if (!member->is_boolean()) return Error(key, "is neither true nor false; download the model again");
+    if (!member->is_boolean()) return WrongValue(key, "true or false", *member);
     return member->get<bool>();
   }
 
   absl::StatusOr<std::string> Text(const char* key, std::string_view absent) const {
     const nlohmann::json* member = Find(key);
     if (member == nullptr) return std::string(absent);
-    if (!member->is_string()) return Error(key, "is not a string; download the model again");
+    if (!member->is_string()) return WrongValue(key, "a string", *member);
     return member->get<std::string>();
   }
 
  private:
+  absl::Status Missing(const char* key) const {
+    return Error(key, "is missing; add it as the model's authors have it");
+  }
+  absl::Status WrongValue(const char* key, const std::string& wanted, const nlohmann::json& found) const {
+    const std::string text = found.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return Error(key, absl::StrCat("must be ", wanted, ", not ", Printable(text), "; correct it"));
+  }
+
   const std::string& path_;
   const nlohmann::json& object_;
 };
@@ -71,7 +83,8 @@ absl::Status RefuseOtherModels(const Members& config) {
   PASS_ASSIGN_OR_RETURN(const std::string type, config.Text("model_type", "(none)"));
   if (type != "llama") {
     return config.Error("model_type", absl::StrCat("is ", Printable(type),
-                                                   ", which is not served; use a model of type llama"));
+                                                   ", which is not served; use a model of one that is: ",
+                                                   kServedArchitectures));
   }
   if (const nlohmann::json* architectures = config.Find("architectures")) {
     if (*architectures != nlohmann::json::array({"LlamaForCausalLM"})) {
@@ -102,7 +115,7 @@ absl::Status ReadRope(const std::string& path, const Members& config, LlamaConfi
   const char* key = config.Find("rope_parameters") != nullptr ? "rope_parameters" : "rope_scaling";
   const nlohmann::json* parameters = config.Find(key);
   if (parameters == nullptr) return absl::OkStatus();
-  if (!parameters->is_object()) return config.Error(key, "is not an object; download the model again");
+  if (!parameters->is_object()) return config.Error(key, "is not an object; correct it");
   const Members rope(path, *parameters);
   PASS_ASSIGN_OR_RETURN(llama.rope_theta, rope.Number("rope_theta", llama.rope_theta));
   PASS_ASSIGN_OR_RETURN(const double rotary_part, rope.Number("partial_rotary_factor", 1.0));
@@ -110,9 +123,14 @@ absl::Status ReadRope(const std::string& path, const Members& config, LlamaConfi
   PASS_ASSIGN_OR_RETURN(const std::string older_type, rope.Text("type", "default"));
   PASS_ASSIGN_OR_RETURN(const std::string type, rope.Text("rope_type", older_type));
   if (type == "default") return absl::OkStatus();
+  if (type == "linear") {
+    PASS_ASSIGN_OR_RETURN(llama.rope_linear_factor, rope.Number("factor"));
+    return absl::OkStatus();
+  }
   if (type != "llama3") {
-    return config.Error(key, absl::StrCat("of type ", Printable(type),
-                                          " is not served (llama3 and default are); use another model"));
+    return config.Error(key,
+                        absl::StrCat("of type ", Printable(type),
+                                     " is not served (default, linear and llama3 are); use another model"));
   }
   Llama3RopeScaling& scaling = llama.rope_scaling.emplace();
   PASS_ASSIGN_OR_RETURN(scaling.factor, rope.Number("factor"));
@@ -129,17 +147,18 @@ absl::StatusOr<LlamaConfig> ReadHuggingFaceConfig(const std::string& path) {
   const Members config(path, json);
   PASS_RETURN_IF_ERROR(RefuseOtherModels(config));
   LlamaConfig llama;
-  PASS_ASSIGN_OR_RETURN(llama.vocab_size, config.Size("vocab_size"));
-  PASS_ASSIGN_OR_RETURN(llama.width, config.Size("hidden_size"));
-  PASS_ASSIGN_OR_RETURN(llama.ffn_width, config.Size("intermediate_size"));
-  PASS_ASSIGN_OR_RETURN(llama.num_layers, config.Size("num_hidden_layers"));
-  PASS_ASSIGN_OR_RETURN(llama.num_heads, config.Size("num_attention_heads"));
+  // What is absent is what transformers takes then (configuration_llama.py). A wrong guess shows in the tensors' shapes.
+  PASS_ASSIGN_OR_RETURN(llama.vocab_size, config.Size("vocab_size", 32000));
+  PASS_ASSIGN_OR_RETURN(llama.width, config.Size("hidden_size", 4096));
+  PASS_ASSIGN_OR_RETURN(llama.ffn_width, config.Size("intermediate_size", 11008));
+  PASS_ASSIGN_OR_RETURN(llama.num_layers, config.Size("num_hidden_layers", 32));
+  PASS_ASSIGN_OR_RETURN(llama.num_heads, config.Size("num_attention_heads", 32));
   PASS_ASSIGN_OR_RETURN(llama.num_kv_heads, config.Size("num_key_value_heads", llama.num_heads));
-  if (llama.num_heads <= 0) return config.Error("num_attention_heads", "is 0; download the model again");
+  if (llama.num_heads <= 0) return config.Error("num_attention_heads", "is 0; correct it");
   PASS_ASSIGN_OR_RETURN(llama.head_dim,
                         config.Size("head_dim", static_cast<int32_t>(llama.width / llama.num_heads)));
-  PASS_ASSIGN_OR_RETURN(llama.context_length, config.Size("max_position_embeddings"));
-  PASS_ASSIGN_OR_RETURN(llama.rms_epsilon, config.Number("rms_norm_eps"));
+  PASS_ASSIGN_OR_RETURN(llama.context_length, config.Size("max_position_embeddings", 2048));
+  PASS_ASSIGN_OR_RETURN(llama.rms_epsilon, config.Number("rms_norm_eps", 1e-6));
   PASS_ASSIGN_OR_RETURN(llama.tied_embeddings, config.Flag("tie_word_embeddings"));
   PASS_RETURN_IF_ERROR(ReadRope(path, config, llama));
   PASS_RETURN_IF_ERROR(ValidateConfig(path, llama));

@@ -9,8 +9,9 @@
 namespace pass {
 
 // INVALID_ARGUMENT names the file, the key and the cure: another architecture, a feature that is not computed
-// (biases, activations other than silu, sliding windows, rope scaling other than llama3, quantised weights),
-// a key that is missing or of another type, sizes that do not go together. Checked.
+// (biases, activations other than silu, sliding windows, rope scaling other than llama3 and linear, quantised
+// weights), a key of another type, sizes that do not go together. An absent key has the value that transformers
+// gives it. Checked. `tied_embeddings` is what the file says: a stored head may differ.
 absl::StatusOr<LlamaConfig> ReadHuggingFaceConfig(const std::string& path);
 
 }  // namespace pass

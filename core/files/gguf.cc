@@ -48,20 +48,24 @@ std::optional<Integer> ReadInteger(GgufType type, ByteCursor& cursor) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GgufFile>> GgufFile::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<GgufFile>> GgufFile::Open(const std::string& path,
+                                                         const MetadataCheck& check) {
   PASS_ASSIGN_OR_RETURN(std::unique_ptr<MappedFile> file, MappedFile::Open(path));
-  PASS_ASSIGN_OR_RETURN(std::unique_ptr<GgufFile> gguf, FromBytes(path, file->bytes()));
+  PASS_ASSIGN_OR_RETURN(std::unique_ptr<GgufFile> gguf, FromBytes(path, file->bytes(), check));
   gguf->file_ = std::move(file);
   return gguf;
 }
 
 absl::StatusOr<std::unique_ptr<GgufFile>> GgufFile::FromBytes(std::string path,
-                                                              std::span<const std::byte> bytes) {
-  GgufParser parser(path, bytes);
-  PASS_RETURN_IF_ERROR(parser.Parse());
+                                                              std::span<const std::byte> bytes,
+                                                              const MetadataCheck& check) {
   std::unique_ptr<GgufFile> gguf(new GgufFile(std::move(path)));
+  GgufParser parser(gguf->path_, bytes);
+  PASS_RETURN_IF_ERROR(parser.ParseMetadata());
   gguf->version_ = parser.version;
   gguf->metadata_ = std::move(parser.metadata);
+  if (check) PASS_RETURN_IF_ERROR(check(*gguf));
+  PASS_RETURN_IF_ERROR(parser.ParseTensors());
   gguf->tensors_ = std::move(parser.tensors);
   return gguf;
 }

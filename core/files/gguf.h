@@ -52,10 +52,16 @@ struct GgufValue {
 
 class GgufFile {
  public:
-  static absl::StatusOr<std::unique_ptr<GgufFile>> Open(const std::string& path);
+  // Judges the metadata alone, before anything about the tensors is read: an error ends the opening. So a file
+  // for another program is refused for what it is, and not for a detail of its tensors.
+  using MetadataCheck = std::function<absl::Status(const GgufFile&)>;
+
+  static absl::StatusOr<std::unique_ptr<GgufFile>> Open(const std::string& path,
+                                                        const MetadataCheck& check = {});
   // The same from memory; `bytes` is borrowed for the object's life, `path` is what errors name.
   static absl::StatusOr<std::unique_ptr<GgufFile>> FromBytes(std::string path,
-                                                             std::span<const std::byte> bytes);
+                                                             std::span<const std::byte> bytes,
+                                                             const MetadataCheck& check = {});
 
   const std::string& path() const { return path_; }
   uint32_t version() const { return version_; }

@@ -22,39 +22,6 @@ constexpr uint64_t kMaxTensorNameBytes = 64;
 constexpr uint32_t kMaxDimensions = 4;
 constexpr uint64_t kMaxAlignment = 1 << 16;
 
-std::optional<TensorType> FromGgmlType(uint32_t type) {
-  switch (type) {
-    case 0:
-      return TensorType::kF32;
-    case 1:
-      return TensorType::kF16;
-    case 2:
-      return TensorType::kQ4_0;
-    case 3:
-      return TensorType::kQ4_1;
-    case 8:
-      return TensorType::kQ8_0;
-    case 30:
-      return TensorType::kBF16;
-    default:
-      return std::nullopt;
-  }
-}
-
-// Names of types that are met in the wild and not read here; ggml.h, enum ggml_type.
-std::string UnreadGgmlTypeName(uint32_t type) {
-  static constexpr std::pair<uint32_t, std::string_view> kNames[] = {
-      {6, "Q5_0"},   {7, "Q5_1"},    {9, "Q8_1"},   {10, "Q2_K"},    {11, "Q3_K"},   {12, "Q4_K"},
-      {13, "Q5_K"},  {14, "Q6_K"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
-      {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"},   {23, "IQ4_XS"}, {24, "I8"},
-      {25, "I16"},   {26, "I32"},    {27, "I64"},   {28, "F64"},     {29, "IQ1_M"},  {34, "TQ1_0"},
-      {35, "TQ2_0"}, {39, "MXFP4"}};
-  for (const auto& [number, name] : kNames) {
-    if (number == type) return std::string(name);
-  }
-  return absl::StrCat("number ", type);
-}
-
 uint64_t RoundUp(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
 
 }  // namespace
@@ -98,10 +65,13 @@ absl::Status GgufParser::Truncated(const std::string& where) const {
   return Error(absl::StrCat("the file ends inside ", where, "; download it again"));
 }
 
-absl::Status GgufParser::Parse() {
+absl::Status GgufParser::ParseMetadata() {
   PASS_RETURN_IF_ERROR(ParseHeader());
-  PASS_RETURN_IF_ERROR(ParseMetadata());
-  PASS_RETURN_IF_ERROR(ParseAlignment());
+  PASS_RETURN_IF_ERROR(ParseKeys());
+  return ParseAlignment();
+}
+
+absl::Status GgufParser::ParseTensors() {
   PASS_RETURN_IF_ERROR(ParseTensorInfos());
   return PlaceTensors();
 }
@@ -132,7 +102,7 @@ absl::Status GgufParser::ParseHeader() {
   return absl::OkStatus();
 }
 
-absl::Status GgufParser::ParseMetadata() {
+absl::Status GgufParser::ParseKeys() {
   for (uint64_t i = 0; i < num_keys_; ++i) {
     const auto name = cursor_.ReadString();
     if (!name) return Truncated(absl::StrCat("metadata key ", i));
@@ -258,10 +228,10 @@ absl::Status GgufParser::ParseTensorInfo(TensorView& tensor, Extent& extent) {
   const auto type = cursor_.Read<uint32_t>();
   const auto offset = cursor_.Read<uint64_t>();
   if (!type || !offset) return Truncated(printable);
-  const auto known = FromGgmlType(*type);
+  const auto known = TensorTypeInGguf(*type);
   if (!known) {
-    return Error(absl::StrCat(printable, " is of type ", UnreadGgmlTypeName(*type),
-                              "; quantise the model as one of F32, F16, BF16, Q8_0, Q4_0, Q4_1"));
+    return Error(absl::StrCat(printable, " is of type ", GgmlTypeName(*type),
+                              "; quantise the model as one of ", GgmlTypesRead()));
   }
   tensor.type = *known;
   const auto size = EncodedBytes(tensor.type, tensor.shape);

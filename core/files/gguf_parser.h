@@ -22,8 +22,9 @@ class GgufParser {
   GgufParser(const std::string& path, std::span<const std::byte> bytes)
       : path_(path), bytes_(bytes), cursor_(bytes) {}
 
-  // Once.
-  absl::Status Parse();
+  // Each once, in this order. `metadata` may be moved from in between.
+  absl::Status ParseMetadata();
+  absl::Status ParseTensors();
 
   uint32_t version = 0;
   std::map<std::string, GgufValue, std::less<>> metadata;
@@ -38,7 +39,7 @@ class GgufParser {
   };
 
   absl::Status ParseHeader();
-  absl::Status ParseMetadata();
+  absl::Status ParseKeys();
   absl::Status ParseValue(const std::string& key, GgufValue& value);
   absl::Status ParseElements(const std::string& key, GgufValue& value);
   absl::Status ParseAlignment();

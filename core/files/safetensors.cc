@@ -30,12 +30,10 @@ absl::Status Error(const std::string& path, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", what));
 }
 
+// Plain numbers alone: the format knows no blocks.
 std::optional<TensorType> FromDtype(std::string_view dtype) {
-  if (dtype == "F32") return TensorType::kF32;
-  if (dtype == "F16") return TensorType::kF16;
-  if (dtype == "BF16") return TensorType::kBF16;
-  if (dtype == "I32") return TensorType::kI32;
-  return std::nullopt;
+  const auto type = TensorTypeNamed(dtype);
+  return type && LayoutOf(*type).elements == 1 ? type : std::nullopt;
 }
 
 // The member as non-negative integers; nullopt if it is anything else.

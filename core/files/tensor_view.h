@@ -5,14 +5,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "core/files/tensor_type.h"
+
 namespace pass {
-
-enum class TensorType : uint8_t { kF32, kF16, kBF16, kI32, kQ8_0, kQ4_0, kQ4_1 };
-
-std::string_view TensorTypeName(TensorType type);
 
 struct TensorView {
   std::string name;

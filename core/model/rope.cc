@@ -28,6 +28,7 @@ RopeTables MakeRopeTables(const LlamaConfig& config, at::Device device) {
   for (int64_t i = 0; i < half; ++i) {
     frequencies[i] = std::pow(config.rope_theta, -2.0 * static_cast<double>(i) / config.head_dim);
     if (config.rope_scaling) frequencies[i] = Scaled(frequencies[i], *config.rope_scaling);
+    frequencies[i] /= config.rope_linear_factor;
   }
   at::Tensor cos = at::empty({config.context_length, half}, at::kFloat);
   at::Tensor sin = at::empty({config.context_length, half}, at::kFloat);

@@ -1,5 +1,5 @@
-// Rotary tables (Su et al., RoFormer, arXiv 2104.09864), with Llama 3's frequency scaling where the model asks for it
-// (transformers, modeling_rope_utils.py, "llama3").
+// Rotary tables (Su et al., RoFormer, arXiv 2104.09864), with the frequency scaling that the model asks for
+// (transformers, modeling_rope_utils.py, "llama3" and "linear").
 #pragma once
 
 #include "core/checkpoint/config.h"

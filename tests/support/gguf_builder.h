@@ -28,7 +28,9 @@ inline constexpr uint32_t kGgmlF16 = 1;
 inline constexpr uint32_t kGgmlQ4_0 = 2;
 inline constexpr uint32_t kGgmlQ4_1 = 3;
 inline constexpr uint32_t kGgmlQ8_0 = 8;
-inline constexpr uint32_t kGgmlQ4K = 12;
+inline constexpr uint32_t kGgmlQ6K = 14;
+inline constexpr uint32_t kGgmlIq2Xxs = 16;
+inline constexpr uint32_t kGgmlMxfp4 = 39;
 inline constexpr uint32_t kGgmlBF16 = 30;
 
 struct GgufTensorPlan {

@@ -109,8 +109,17 @@ TEST(GgufCheckpoint, RefusesSizesThatAreAbsurdOrDoNotGoTogether) {
 }
 
 TEST(GgufCheckpoint, RefusesOtherArchitecturesByName) {
-  ExpectInvalid(Open(WithKeys(kSizes, "qwen2")).status(), {"tiny.gguf", "'qwen2'", "llama"});
+  ExpectInvalid(Open(WithKeys(kSizes, "qwen2")).status(), {"tiny.gguf", "'qwen2'", "that is: llama"});
   ExpectInvalid(Open(WithKeys(kSizes, "")).status(), {"tiny.gguf", "(none)"});
+}
+
+TEST(GgufCheckpoint, RefusesAnotherArchitectureBeforeItJudgesTensors) {
+  GgufBuilder builder = WithKeys(kSizes, "qwen2");
+  builder.tensors.front().type = kGgmlIq2Xxs;
+  builder.tensors.back().offset = 3;
+  const absl::Status status = Open(builder).status();
+  ExpectInvalid(status, {"tiny.gguf", "architecture 'qwen2' is not served"});
+  EXPECT_EQ(status.message().find("tensor"), absl::string_view::npos) << status;
 }
 
 TEST(GgufCheckpoint, RefusesFeaturesByName) {
@@ -124,7 +133,9 @@ TEST(GgufCheckpoint, RefusesFeaturesByName) {
           "llama.attention.sliding_window");
   refuses([](GgufBuilder& b) { b.AddUint32("split.count", 3); }, "one of 3 parts");
   refuses([](GgufBuilder& b) { b.AddString("llama.rope.scaling.type", "yarn"); }, "'yarn'");
-  refuses([](GgufBuilder& b) { b.AddFloat32("llama.rope.scale_linear", 2); }, "llama.rope.scale_linear");
+  refuses([](GgufBuilder& b) { b.AddString("general.type", "adapter"); }, "an adapter (LoRA), no model");
+  refuses([](GgufBuilder& b) { b.AddFloat32("llama.rope.scaling.factor", -4); },
+          "factor of -4 has no meaning");
   refuses([](GgufBuilder& b) { b.AddUint32("llama.attention.value_length", 16); },
           "llama.attention.value_length is 16");
   refuses([](GgufBuilder& b) { b.AddUint32("llama.vocab_size", 9); }, "llama.vocab_size is 9");
@@ -132,6 +143,30 @@ TEST(GgufCheckpoint, RefusesFeaturesByName) {
   harmless.AddString("llama.rope.scaling.type", "none");
   harmless.AddUint32("llama.expert_count", 0);
   EXPECT_TRUE(Open(harmless).ok()) << Open(harmless).status();
+}
+
+TEST(GgufCheckpoint, ReadsLinearRopeScalingAsLlamaCppDoes) {
+  const auto factor = [](const std::function<void(GgufBuilder&)>& change) {
+    GgufBuilder builder = Tiny();
+    change(builder);
+    const auto checkpoint = Open(builder);
+    EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
+    return checkpoint.ok() ? (*checkpoint)->config().rope_linear_factor : -1;
+  };
+  const auto with_type = [&factor](const char* type) {
+    return factor([type](GgufBuilder& b) {
+      b.AddString("llama.rope.scaling.type", type);
+      b.AddFloat32("llama.rope.scaling.factor", 4);
+    });
+  };
+  EXPECT_EQ(factor([](GgufBuilder&) {}), 1.0);
+  EXPECT_EQ(factor([](GgufBuilder& b) { b.AddFloat32("llama.rope.scaling.factor", 4); }), 4.0)
+      << "linear is the type where none is named";
+  EXPECT_EQ(factor([](GgufBuilder& b) { b.AddFloat32("llama.rope.scale_linear", 2); }), 2.0)
+      << "the older key";
+  EXPECT_EQ(factor([](GgufBuilder& b) { b.AddFloat32("llama.rope.scaling.factor", 0); }), 1.0);
+  EXPECT_EQ(with_type("linear"), 4.0);
+  EXPECT_EQ(with_type("none"), 1.0);
 }
 
 TEST(GgufCheckpoint, NamesATensorThatIsMissingOrHasAnotherShape) {

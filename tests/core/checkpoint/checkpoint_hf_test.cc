@@ -120,10 +120,29 @@ TEST(HuggingFaceCheckpoint, NamesWhatIsMissingInTheFolder) {
                 {folder.path(), "model.safetensors", kIndex});
 }
 
-TEST(HuggingFaceCheckpoint, IgnoresATiedHeadThatIsStoredTwiceAndOldRotaryBuffers) {
+TEST(HuggingFaceCheckpoint, UsesAStoredHeadThatIsNotTheTableThoughTheConfigTiesThem) {
   const auto checkpoint = OpenWith([](json&) {}, /*tied=*/true);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_FALSE((*checkpoint)->config().tied_embeddings);
+  const TinyTensor head = MakeTinyWeights(/*tied=*/false)["lm_head.weight"];
+  std::vector<float> values(head.values.size());
+  ASSERT_TRUE((*checkpoint)->Read("lm_head.weight", head.shape, values).ok());
+  EXPECT_EQ(values, head.values);
+}
+
+TEST(HuggingFaceCheckpoint, IgnoresATiedHeadThatIsStoredTwice) {
+  const TemporaryFolder folder;
+  folder.Write("config.json", TinyConfig(/*tied=*/true).dump());
+  TinyWeights weights = MakeTinyWeights(/*tied=*/true);
+  weights["lm_head.weight"] = weights["model.embed_tokens.weight"];
+  ASSERT_TRUE(WriteSafetensors(folder.Path("model.safetensors"), {}, Views(weights)).ok());
+  const auto checkpoint = OpenCheckpoint(folder.path());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_TRUE((*checkpoint)->config().tied_embeddings);
   EXPECT_FALSE((*checkpoint)->Has("lm_head.weight"));
+}
+
+TEST(HuggingFaceCheckpoint, IgnoresOldRotaryBuffers) {
   const TemporaryFolder folder;
   folder.Write("config.json", TinyConfig(/*tied=*/false).dump());
   TinyWeights weights = MakeTinyWeights(/*tied=*/false);
@@ -155,6 +174,12 @@ TEST(HuggingFaceCheckpoint, NamesATensorThatIsMissingSurplusOrOfAnotherShape) {
   ExpectInvalid(
       open([](TinyWeights& w) { w["model.layers.0.self_attn.q_proj.bias"] = w["model.norm.weight"]; }),
       {"model.safetensors", "'model.layers.0.self_attn.q_proj.bias'", "no weight of a plain Llama"});
+  static constexpr char kLora[] = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
+  ExpectInvalid(open([](TinyWeights& w) {
+                  const TinyTensor one = w["model.norm.weight"];
+                  w = {{kLora, one}};
+                }),
+                {"model.safetensors", kLora, "part of an adapter (LoRA); merge it"});
   ExpectInvalid(open([](TinyWeights& w) { std::ranges::reverse(w["lm_head.weight"].shape); }),
                 {"model.safetensors", "'lm_head.weight' has shape [32, 8]", "asks for [8, 32]"});
 }
@@ -185,9 +210,19 @@ TEST(HuggingFaceConfig, ReadsLlama3ScalingAsEitherTransformersWritesIt) {
   }
 }
 
+TEST(HuggingFaceConfig, ReadsLinearRopeScaling) {
+  const auto checkpoint = OpenWith([](json& config) {
+    config["rope_scaling"] = {{"type", "linear"}, {"factor", 2.0}};
+  });
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ((*checkpoint)->config().rope_linear_factor, 2.0);
+  EXPECT_FALSE((*checkpoint)->config().rope_scaling.has_value());
+}
+
 TEST(HuggingFaceConfig, RefusesFeaturesByName) {
   const std::vector<std::pair<json, std::string>> cases = {
-      {{{"model_type", "qwen2"}}, "model_type is 'qwen2'"},
+      {{{"model_type", "qwen2"}},
+       "model_type is 'qwen2', which is not served; use a model of one that is: llama"},
       {{{"model_type", nullptr}}, "model_type is '(none)'"},
       {{{"architectures", {"LlamaForSequenceClassification"}}}, "architectures"},
       {{{"hidden_act", "gelu"}}, "hidden_act is 'gelu'"},
@@ -196,8 +231,10 @@ TEST(HuggingFaceConfig, RefusesFeaturesByName) {
       {{{"sliding_window", 4096}}, "sliding_window is set"},
       {{{"quantization_config", {{"quant_method", "gptq"}}}}, "quantization_config is set"},
       {{{"partial_rotary_factor", 0.5}}, "partial_rotary_factor"},
-      {{{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}}, "rope_scaling of type 'linear'"},
       {{{"rope_scaling", {{"rope_type", "yarn"}}}}, "rope_scaling of type 'yarn'"},
+      {{{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}}}, "rope_scaling of type 'dynamic'"},
+      {{{"rope_scaling", {{"type", "linear"}}}}, "factor is missing"},
+      {{{"rope_scaling", {{"type", "linear"}, {"factor", 0.0}}}}, "factor of 0 has no meaning"},
       {{{"rope_scaling", {{"rope_type", "llama3"}}}}, "factor is missing"},
       {{{"rope_scaling", 2}}, "rope_scaling is not an object"}};
   for (const auto& [change, words] : cases) {
@@ -205,11 +242,46 @@ TEST(HuggingFaceConfig, RefusesFeaturesByName) {
   }
 }
 
-TEST(HuggingFaceConfig, NamesASizeThatIsMissingOrAbsurd) {
+TEST(HuggingFaceConfig, TakesTheDefaultsOfTransformersForWhatIsAbsent) {
+  const auto checkpoint = OpenWith([](json& config) {
+    for (const char* key : {"rms_norm_eps", "max_position_embeddings", "rope_theta", "hidden_act",
+                            "attention_bias", "mlp_bias", "architectures"}) {
+      config.erase(key);
+    }
+  });
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ((*checkpoint)->config().rms_epsilon, 1e-6);
+  EXPECT_EQ((*checkpoint)->config().context_length, 2048);
+  EXPECT_EQ((*checkpoint)->config().rope_theta, 10000.0);
+  const std::vector<std::pair<std::string, std::string>> sizes = {
+      {"vocab_size", "asks for [32000, 32]"},
+      {"hidden_size", "asks for [8, 4096]"},
+      {"intermediate_size", "asks for [11008, 32]"},
+      {"num_hidden_layers", "'model.layers.2.input_layernorm.weight' is missing"},
+      {"num_key_value_heads", "asks for [32, 32]"}};
+  for (const auto& [key, words] : sizes) {
+    ExpectInvalid(OpenWith([&](json& config) { config.erase(key); }).status(), {words});
+  }
+}
+
+TEST(HuggingFaceConfig, TakesAWholeNumberThatIsWrittenAsAFraction) {
+  const auto checkpoint = OpenWith([](json& config) {
+    config["hidden_size"] = 32.0;
+    config["num_attention_heads"] = 4.0;
+    config["max_position_embeddings"] = 1.28e2;
+  });
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ((*checkpoint)->config().width, 32);
+  EXPECT_EQ((*checkpoint)->config().context_length, 128);
+  ExpectInvalid(OpenWith([](json& config) { config["hidden_size"] = 32.5; }).status(),
+                {"config.json", "hidden_size must be a whole number", "not '32.5'; correct it"});
+  ExpectInvalid(OpenWith([](json& config) { config["hidden_size"] = 1e300; }).status(),
+                {"config.json", "hidden_size must be a whole number"});
+}
+
+TEST(HuggingFaceConfig, NamesASizeThatIsAbsurd) {
   for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
                           "num_attention_heads", "max_position_embeddings", "rms_norm_eps"}) {
-    ExpectInvalid(OpenWith([&](json& config) { config.erase(key); }).status(),
-                  {"config.json", key, "missing"});
     ExpectInvalid(OpenWith([&](json& config) { config[key] = "many"; }).status(), {"config.json", key});
     ExpectInvalid(OpenWith([&](json& config) { config[key] = 0; }).status(), {"config.json"});
     ExpectInvalid(OpenWith([&](json& config) { config[key] = -4; }).status(), {"config.json"});

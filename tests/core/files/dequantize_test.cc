@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/files/half.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/gguf_builder.h"
@@ -92,6 +93,38 @@ TEST(Dequantize, DecodesAQ4BlockWithAMinimum) {
   }
 }
 
+// Fifth bits: of the first and the last element, 16 and 15.
+constexpr uint32_t kFifthBits = 0x80018001;
+
+int FiveBits(int element) {
+  const int low = element < 16 ? element : 31 - element;
+  return low | static_cast<int>(kFifthBits >> element & 1) << 4;
+}
+
+TEST(Dequantize, DecodesAQ5BlockAroundSixteen) {
+  const std::vector<float> out = Decode(
+      TensorType::kQ5_0, Encoded<uint16_t>(0x4000) + Encoded(kFifthBits) + CountingNibbles(), 32);  // d = 2
+  for (int i = 0; i < 32; ++i) {
+    EXPECT_EQ(out[static_cast<size_t>(i)], 2.0f * static_cast<float>(FiveBits(i) - 16)) << i;
+  }
+}
+
+TEST(Dequantize, DecodesAQ5BlockWithAMinimum) {
+  const std::string block = Encoded<uint16_t>(0x3400) + Encoded<uint16_t>(0xbc00) + Encoded(kFifthBits) +
+                            CountingNibbles();  // 0.25, -1
+  const std::vector<float> out = Decode(TensorType::kQ5_1, block, 32);
+  for (int i = 0; i < 32; ++i) {
+    EXPECT_EQ(out[static_cast<size_t>(i)], 0.25f * static_cast<float>(FiveBits(i)) - 1) << i;
+  }
+}
+
+TEST(Dequantize, KeepsTheSignOfAZeroAsTheReferenceDoes) {
+  const std::string negative = Encoded<uint16_t>(0xc000);  // d = -2
+  const std::vector<float> out =
+      Decode(TensorType::kQ4_0, negative + std::string(16, static_cast<char>(0x88)), 32);
+  for (const float zero : out) EXPECT_EQ(std::bit_cast<uint32_t>(zero), 0x80000000u);
+}
+
 TEST(Dequantize, KnowsTheBytesOfATensor) {
   const auto bytes = [](TensorType type, std::vector<int64_t> shape) { return EncodedBytes(type, shape); };
   EXPECT_EQ(bytes(TensorType::kF32, {}), 4u);
@@ -99,11 +132,14 @@ TEST(Dequantize, KnowsTheBytesOfATensor) {
   EXPECT_EQ(bytes(TensorType::kQ8_0, {2, 64}), 136u);
   EXPECT_EQ(bytes(TensorType::kQ4_0, {2, 64}), 72u);
   EXPECT_EQ(bytes(TensorType::kQ4_1, {2, 64}), 80u);
+  EXPECT_EQ(bytes(TensorType::kQ6K, {3, 512}), 1260u);
+  EXPECT_EQ(bytes(TensorType::kMxfp4, {2, 64}), 68u);
 }
 
 TEST(Dequantize, HasNoBytesForShapesThatOverflowOrCutABlock) {
   const auto bytes = [](TensorType type, std::vector<int64_t> shape) { return EncodedBytes(type, shape); };
   EXPECT_EQ(bytes(TensorType::kQ8_0, {32, 16}), std::nullopt) << "rows of half a block";
+  EXPECT_EQ(bytes(TensorType::kQ6K, {256, 128}), std::nullopt) << "rows of half a block of 256";
   EXPECT_EQ(bytes(TensorType::kF32, {kHuge, 2}), std::nullopt);
   EXPECT_EQ(bytes(TensorType::kF32, {kHuge / 2, 2}), std::nullopt) << "the count fits, the bytes do not";
   EXPECT_EQ(bytes(TensorType::kF16, {-1, 2}), std::nullopt);

@@ -148,10 +148,23 @@ TEST(GgufTensors, RefuseRowsThatAreNoWholeBlocks) {
   ExpectInvalid(ParseStatus(builder.Build()), {"tensor 'second'", "whole blocks of Q4_1"});
 }
 
+TEST(GgufTensors, RefuseRowsThatAreNoWholeBlocksOf256) {
+  GgufBuilder builder = ThreeTensors();
+  builder.tensors[1] = {.name = "second",
+                        .dimensions = {256, 2},
+                        .type = kGgmlQ6K,
+                        .data = std::string(420, 'q'),
+                        .offset = {}};
+  EXPECT_TRUE(ParseStatus(builder.Build()).ok()) << ParseStatus(builder.Build());
+  builder.tensors[1].dimensions = {128, 4};
+  ExpectInvalid(ParseStatus(builder.Build()), {"tensor 'second'", "whole blocks of Q6_K"});
+}
+
 TEST(GgufTensors, RefuseOtherTypesByName) {
   GgufBuilder builder = ThreeTensors();
-  builder.tensors[1].type = kGgmlQ4K;
-  ExpectInvalid(ParseStatus(builder.Build()), {"a.gguf", "tensor 'second' is of type Q4_K", "Q8_0"});
+  builder.tensors[1].type = kGgmlIq2Xxs;
+  ExpectInvalid(ParseStatus(builder.Build()),
+                {"a.gguf", "tensor 'second' is of type IQ2_XXS", "one of F32, F16, BF16, Q8_0", "MXFP4"});
   builder.tensors[1].type = 4711;
   ExpectInvalid(ParseStatus(builder.Build()), {"tensor 'second' is of type number 4711"});
 }

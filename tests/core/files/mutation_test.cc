@@ -30,7 +30,9 @@ std::string ValidGguf() {
   builder.tensors = {
       {.name = "a", .dimensions = {32, 2}, .type = kGgmlQ8_0, .data = std::string(68, 'a'), .offset = {}},
       {.name = "b", .dimensions = {32}, .type = kGgmlQ4_0, .data = std::string(18, 'b'), .offset = {}},
-      {.name = "c", .dimensions = {3, 2}, .type = kGgmlF16, .data = std::string(12, 'c'), .offset = {}}};
+      {.name = "c", .dimensions = {3, 2}, .type = kGgmlF16, .data = std::string(12, 'c'), .offset = {}},
+      {.name = "d", .dimensions = {256}, .type = kGgmlQ6K, .data = std::string(210, 'd'), .offset = {}},
+      {.name = "e", .dimensions = {32}, .type = kGgmlMxfp4, .data = std::string(17, 'e'), .offset = {}}};
   return builder.Build();
 }
 
