@@ -26,7 +26,7 @@ struct Flags {
   std::string json;
   CostOptions cost;
   CompareOptions compare;
-  std::vector<std::string> prompts = {"bench/prompts/python.txt", "bench/prompts/english.txt",
+  std::vector<std::string> prompts = {"bench/prompts/code.txt", "bench/prompts/prose.txt",
                                       "bench/prompts/chat.txt"};
   int limit = 0;
   std::vector<std::string> methods = {"pass", "tree", "auto"};
