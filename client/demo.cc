@@ -159,7 +159,7 @@ int DemoCommand::Run(Console& console) const {
     console.out << kPrompts[first / kMethods.size()].name << ": plain, PaSS and tree gave "
                 << (same ? "byte-identical texts.\n" : "DIFFERENT texts.\n");
   }
-  return all_same ? kExitOk : kExitRpcError;
+  return all_same ? kExitOk : kExitFailed;
 }
 
 }  // namespace pass

@@ -1,3 +1,4 @@
+#include <cstring>
 #include <string>
 
 #include "client/commands.h"
@@ -17,12 +18,12 @@ int Usage(const std::string& message, Console& console) {
   return kExitUsage;
 }
 
-}  // namespace
-
-int RunClient(int argc, const char* const* argv, Console& console) {
+// Parses and runs.
+int RunCommand(int argc, const char* const* argv, Console& console) {
   CLI::App app("Client of pass-server: completions with plain decoding and parallel speculative sampling.",
                "pass-client");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "pass-client " PASS_VERSION);
   GenerateCommand generate;
   ChatCommand chat;
   TokenizeCommand tokenize;
@@ -48,10 +49,24 @@ int RunClient(int argc, const char* const* argv, Console& console) {
     const auto parsed = app.get_subcommands();
     console.out << (parsed.empty() ? app.help() : parsed.front()->help());
     return kExitOk;
+  } catch (const CLI::CallForVersion& version) {
+    console.out << version.what() << '\n';
+    return kExitOk;
   } catch (const CLI::ParseError& error) {
     return Usage(error.what(), console);
   }
   return kExitUsage;
+}
+
+}  // namespace
+
+int RunClient(int argc, const char* const* argv, Console& console) {
+  const int code = RunCommand(argc, argv, console);
+  if (console.Flush()) return code;
+  console.err << "error: cannot write to standard output";
+  if (console.write_error != 0) console.err << ": " << std::strerror(console.write_error);
+  console.err << '\n';
+  return kExitFailed;
 }
 
 }  // namespace pass
