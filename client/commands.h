@@ -60,10 +60,10 @@ struct InfoCommand {
   int Run(Console& console) const;
 };
 
-// Plain decoding beside PaSS on a code and a prose prompt: see demo.cc.
+// Plain decoding, Algorithm 1 and the default beside each other on eight prompts: see demo.cc.
 struct DemoCommand {
   ConnectionFlags connection;
-  int max_tokens = 128;
+  int max_tokens = 48;
   std::string color = "auto";
 
   void AddTo(CLI::App* command);

@@ -36,7 +36,7 @@ int RunCommand(int argc, const char* const* argv, Console& console) {
   const CLI::App* health_command = AddCommand(app, "health", "Exit 0 when the server serves", &health);
   const CLI::App* info_command = AddCommand(app, "info", "Show the loaded model", &info);
   const CLI::App* demo_command =
-      AddCommand(app, "demo", "Plain decoding beside PaSS, on code and on prose", &demo);
+      AddCommand(app, "demo", "Plain decoding, PaSS and the default side by side", &demo);
   try {
     app.parse(argc, argv);
     if (generate_command->parsed()) return generate.Run(console);

@@ -23,16 +23,21 @@ bool IsAccepted(const v1::GenerateResponse& message, int index) {
 RunPainter::RunPainter(const PassClient* client, bool color, Console* console)
     : client_(client), color_(color), console_(console) {}
 
+void RunPainter::Learn(const std::vector<int32_t>& token_ids) {
+  for (const int32_t id : token_ids) TextOfOne(id);
+}
+
 void RunPainter::Paint(const v1::GenerateResponse& message) {
   for (int i = 0; i < message.token_ids_size(); ++i) {
     const int32_t id = message.token_ids(i);
-    auto known = texts_.find(id);
-    if (known == texts_.end()) {
-      known = texts_.emplace(id, TextOf({id})).first;
-    }
-    pending_.push_back({.token_id = id, .text = known->second, .accepted = IsAccepted(message, i)});
+    pending_.push_back({.token_id = id, .text = TextOfOne(id), .accepted = IsAccepted(message, i)});
   }
   PaintText(message.text());
+}
+
+const std::string& RunPainter::TextOfOne(int32_t token_id) {
+  const auto known = texts_.find(token_id);
+  return known != texts_.end() ? known->second : texts_.emplace(token_id, TextOf({token_id})).first->second;
 }
 
 std::string RunPainter::TextOf(const std::vector<int32_t>& token_ids) const {

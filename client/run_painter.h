@@ -27,6 +27,8 @@ class RunPainter {
   // Both pointers are borrowed.
   RunPainter(const PassClient* client, bool color, Console* console);
 
+  // Asks for the texts of these tokens now, so that painting them later asks nothing.
+  void Learn(const std::vector<int32_t>& token_ids);
   // The caller flushes.
   void Paint(const v1::GenerateResponse& message);
 
@@ -37,6 +39,7 @@ class RunPainter {
     bool accepted = false;
   };
 
+  const std::string& TextOfOne(int32_t token_id);
   std::string TextOf(const std::vector<int32_t>& token_ids) const;
   void PaintText(std::string_view delta);
   // Makes one piece of the first ones whose joint text starts `delta`; false when there are none.
