@@ -2,6 +2,7 @@
 // request gets by default. The texts of two prompts are streamed with every accepted draft visible; the numbers
 // are those of all.
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace pass {
 namespace {
 
 // Plain first: the others are compared with it.
-const std::vector<DemoMethod> kMethods{{"plain", "plain"}, {"pass", "PaSS"}, {"auto", "auto"}};
+constexpr std::array<DemoMethod, 3> kMethods{{{"plain", "plain"}, {"pass", "PaSS"}, {"auto", "auto"}}};
 
 constexpr const char* kLegend =
     "\n"
@@ -34,7 +35,7 @@ struct Demo {
   Console& console;
   const PassClient client;
   const bool color;
-  std::vector<DemoMethod> methods = kMethods;
+  std::vector<DemoMethod> methods{kMethods.begin(), kMethods.end()};
   std::vector<DemoResult> results = {};
 };
 
