@@ -14,7 +14,7 @@ deps:  ## install packages, LibTorch and the model
 build: ## build the server, the client, the trainer and the benchmark in Release mode: build/bin
 	@scripts/build.sh pass-server pass-client pass-bench pass-train
 
-demo:  ## start a server, stream two completions with and without PaSS, stop it
+demo:  ## start a server, show plain decoding, PaSS and the default side by side, stop it
 	@scripts/demo.sh
 
 serve: ## run the server in the foreground: gRPC on 50051, metrics on 9090

@@ -27,7 +27,7 @@ struct Flags {
   MeasureOptions cost = {
       .rows = {1, 2, 4, 6, 8, 12, 16, 24, 32}, .prefix = 256, .repetitions = 40, .rows_per_lookahead = 0};
   CompareOptions compare;
-  std::vector<std::string> prompts = {"bench/prompts/python.txt", "bench/prompts/english.txt",
+  std::vector<std::string> prompts = {"bench/prompts/code.txt", "bench/prompts/prose.txt",
                                       "bench/prompts/chat.txt"};
   int limit = 0;
   std::vector<std::string> methods = {"pass", "tree", "auto"};

@@ -13,7 +13,7 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402  (the backend comes first)
 
-SETS = {"python": "code", "english": "prose"}
+SETS = {"code": "code tasks", "prose": "plain prose"}
 FILES = {
     "lengths-embeddings": ("embeddings only", "#8c6bb1", "o"),
     "lengths-full": ("with adapter and head", "#1b7f5c", "s"),
@@ -67,8 +67,8 @@ def caption(figure, experiments):
 def panels(title):
     figure, axes = pyplot.subplots(1, 2, figsize=(8.4, 3.7), sharey=True)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-    for axis, (name, words) in zip(axes, SETS.items(), strict=True):
-        axis.set_title(f"{words} ({name})", fontsize=10)
+    for axis, words in zip(axes, SETS.values(), strict=True):
+        axis.set_title(words, fontsize=10)
     return figure, dict(zip(SETS, axes, strict=True))
 
 
@@ -97,8 +97,8 @@ def plot_running_time(experiments):
         axis.axhline(1, color="#404040", linewidth=1, linestyle=(0, (4, 3)), label="plain decoding")
         axis.set_xlabel("L")
         axis.set_ylim(bottom=0)
-    axes["python"].set_ylabel("time / plain's time")
-    axes["english"].legend(loc="lower left", fontsize=9)
+    axes["code"].set_ylabel("time / plain's time")
+    axes["prose"].legend(loc="lower left", fontsize=9)
     return figure
 
 
@@ -123,8 +123,8 @@ def plot_acceptance(experiments):
             )
             axis.set_xticks(range(1, row["lookahead"] + 1))
             axis.set_xlabel("position of the draft")
-    axes["python"].set_ylabel("accepted / proposed")
-    axes["english"].legend(loc="upper right", fontsize=9)
+    axes["code"].set_ylabel("accepted / proposed")
+    axes["prose"].legend(loc="upper right", fontsize=9)
     return figure
 
 
@@ -136,6 +136,9 @@ def main():
     experiments = load(arguments.folder)
     if not experiments:
         parser.error(f"{arguments.folder} has none of {', '.join(f'{name}.json' for name in FILES)}")
+    for name, results in experiments.items():
+        if missing := [each for each in SETS if not cells(results, each)]:
+            parser.error(f"{name}.json has no prompts of {' and '.join(missing)}: measure it again with bench/paper.py")
     arguments.out.mkdir(parents=True, exist_ok=True)
     plots = {"running_time.svg": plot_running_time, "acceptance.svg": plot_acceptance}
     with matplotlib.rc_context(STYLE):

@@ -46,7 +46,9 @@ std::string CallStatus::ToString() const {
   const std::string_view name = code_name();
   std::string text = absl::StrCat(absl::string_view(name.data(), name.size()), ": ", message);
   for (const FieldViolation& violation : violations) {
-    absl::StrAppend(&text, "\n  ", violation.field, ": ", violation.description);
+    const std::string line = absl::StrCat(violation.field, ": ", violation.description);
+    // A server may name the violations in its message already, for clients that read no details.
+    if (message.find(line) == std::string::npos) absl::StrAppend(&text, "\n  ", line);
   }
   if (retry_after_seconds.has_value()) {
     absl::StrAppend(&text, "\n  retry after ", *retry_after_seconds, " s");

@@ -68,11 +68,12 @@ int ChatCommand::Run(Console& console) const {
     }
     RequireUtf8("input", line);
     const int code = Turn(*this, client, line, &request, console);
-    if (code != kExitOk && !interactive) {
+    if (code != kExitOk && (!interactive || !console.out.good())) {
       return code;  // a person may try again, a script must know
     }
     if (!output.json && !console.out_is_terminal) {
-      console.out << '\n' << std::flush;  // between answers
+      console.out << '\n';  // between answers
+      console.Flush();
     }
   }
   if (interactive) {

@@ -60,10 +60,10 @@ struct InfoCommand {
   int Run(Console& console) const;
 };
 
-// Plain decoding beside PaSS on a code and a prose prompt: see demo.cc.
+// Plain decoding, Algorithm 1 and the default beside each other on eight prompts: see demo.cc.
 struct DemoCommand {
   ConnectionFlags connection;
-  int max_tokens = 128;
+  int max_tokens = 48;
   std::string color = "auto";
 
   void AddTo(CLI::App* command);
@@ -75,10 +75,11 @@ CallStatus StreamCompletion(const PassClient& client, const v1::GenerateRequest&
                             const CallOptions& options, const OutputFlags& output, Console& console,
                             Completion* completion);
 
-// Writes "error: CODE: message" and returns the exit code.
+// Writes "error: CODE: message" and returns the exit code. Silent when standard output takes no more.
 int ReportError(const CallStatus& status, Console& console);
 
-// The whole program: parses, runs, and turns wrong usage into exit code 2.
+// The whole program: parses, runs, and turns wrong usage into exit code 2, and output that could not be written
+// into a message with its cause and exit code 1.
 int RunClient(int argc, const char* const* argv, Console& console);
 
 }  // namespace pass

@@ -29,8 +29,8 @@ struct CallStatus {
 
   bool ok() const { return code == grpc::StatusCode::OK; }
   std::string_view code_name() const;
-  // "INVALID_ARGUMENT: message", then one indented line per violation and one for the retry hint. No last
-  // newline.
+  // "INVALID_ARGUMENT: message", then one indented line for each violation that the message does not name, and
+  // one for the retry hint. No last newline.
   std::string ToString() const;
 };
 

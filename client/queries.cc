@@ -1,6 +1,7 @@
 // The subcommands that ask one question: tokenize, health, info.
 #include "absl/strings/str_join.h"
 #include "client/commands.h"
+#include "client/visible_text.h"
 #include "nlohmann/json.hpp"
 
 namespace pass {
@@ -75,7 +76,7 @@ int HealthCommand::Run(Console& console) const {
     return ReportError(status, console);
   }
   console.out << HealthText(health) << '\n';
-  return health == PassClient::Health::kServing ? kExitOk : kExitRpcError;
+  return health == PassClient::Health::kServing ? kExitOk : kExitFailed;
 }
 
 void InfoCommand::AddTo(CLI::App* command) {
@@ -107,7 +108,8 @@ int InfoCommand::Run(Console& console) const {
     return kExitOk;
   }
   for (const auto& [key, value] : object.items()) {
-    console.out << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    console.out << key << ": " << (console.out_is_terminal ? Visible(text) : text) << '\n';
   }
   return kExitOk;
 }

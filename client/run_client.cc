@@ -1,3 +1,4 @@
+#include <cstring>
 #include <string>
 
 #include "client/commands.h"
@@ -17,12 +18,12 @@ int Usage(const std::string& message, Console& console) {
   return kExitUsage;
 }
 
-}  // namespace
-
-int RunClient(int argc, const char* const* argv, Console& console) {
+// Parses and runs.
+int RunCommand(int argc, const char* const* argv, Console& console) {
   CLI::App app("Client of pass-server: completions with plain decoding and parallel speculative sampling.",
                "pass-client");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "pass-client " PASS_VERSION);
   GenerateCommand generate;
   ChatCommand chat;
   TokenizeCommand tokenize;
@@ -35,7 +36,7 @@ int RunClient(int argc, const char* const* argv, Console& console) {
   const CLI::App* health_command = AddCommand(app, "health", "Exit 0 when the server serves", &health);
   const CLI::App* info_command = AddCommand(app, "info", "Show the loaded model", &info);
   const CLI::App* demo_command =
-      AddCommand(app, "demo", "Plain decoding beside PaSS, on code and on prose", &demo);
+      AddCommand(app, "demo", "Plain decoding, PaSS and the default side by side", &demo);
   try {
     app.parse(argc, argv);
     if (generate_command->parsed()) return generate.Run(console);
@@ -48,10 +49,24 @@ int RunClient(int argc, const char* const* argv, Console& console) {
     const auto parsed = app.get_subcommands();
     console.out << (parsed.empty() ? app.help() : parsed.front()->help());
     return kExitOk;
+  } catch (const CLI::CallForVersion& version) {
+    console.out << version.what() << '\n';
+    return kExitOk;
   } catch (const CLI::ParseError& error) {
     return Usage(error.what(), console);
   }
   return kExitUsage;
+}
+
+}  // namespace
+
+int RunClient(int argc, const char* const* argv, Console& console) {
+  const int code = RunCommand(argc, argv, console);
+  if (console.Flush()) return code;
+  console.err << "error: cannot write to standard output";
+  if (console.write_error != 0) console.err << ": " << std::strerror(console.write_error);
+  console.err << '\n';
+  return kExitFailed;
 }
 
 }  // namespace pass

@@ -20,20 +20,24 @@ bool IsAccepted(const v1::GenerateResponse& message, int index) {
 
 }  // namespace
 
-RunPainter::RunPainter(const PassClient* client, bool color, std::ostream* out)
-    : client_(client), color_(color), out_(out) {}
+RunPainter::RunPainter(const PassClient* client, bool color, Console* console)
+    : client_(client), color_(color), console_(console) {}
+
+void RunPainter::Learn(const std::vector<int32_t>& token_ids) {
+  for (const int32_t id : token_ids) TextOfOne(id);
+}
 
 void RunPainter::Paint(const v1::GenerateResponse& message) {
   for (int i = 0; i < message.token_ids_size(); ++i) {
     const int32_t id = message.token_ids(i);
-    auto known = texts_.find(id);
-    if (known == texts_.end()) {
-      known = texts_.emplace(id, TextOf({id})).first;
-    }
-    pending_.push_back({.token_id = id, .text = known->second, .accepted = IsAccepted(message, i)});
+    pending_.push_back({.token_id = id, .text = TextOfOne(id), .accepted = IsAccepted(message, i)});
   }
   PaintText(message.text());
-  out_->flush();
+}
+
+const std::string& RunPainter::TextOfOne(int32_t token_id) {
+  const auto known = texts_.find(token_id);
+  return known != texts_.end() ? known->second : texts_.emplace(token_id, TextOf({token_id})).first->second;
 }
 
 std::string RunPainter::TextOf(const std::vector<int32_t>& token_ids) const {
@@ -90,14 +94,17 @@ bool RunPainter::JoinFront(std::string_view delta) {
 }
 
 void RunPainter::Write(std::string_view text, bool accepted) {
+  const std::string shown = console_->out_is_terminal ? visible_.Add(text) : std::string(text);
   if (!accepted) {
-    *out_ << text;
-    return;
+    console_->out << shown;
+  } else if (!color_) {
+    console_->out << '[' << shown << ']';
+  } else {
+    Shade(shown);
   }
-  if (!color_) {
-    *out_ << '[' << text << ']';
-    return;
-  }
+}
+
+void RunPainter::Shade(std::string_view text) {
   dark_shade_ = !dark_shade_;
   const std::string_view shade = dark_shade_ ? kDarkShade : kLightShade;
   // A background that spans a line break would fill the next line; the mark shows that the break was a draft.
@@ -105,12 +112,12 @@ void RunPainter::Write(std::string_view text, bool accepted) {
     const size_t line = text.find('\n');
     const std::string_view mark = line == std::string_view::npos ? "" : kLineBreak;
     if (!text.empty()) {
-      *out_ << shade << text.substr(0, line) << mark << kReset;
+      console_->out << shade << text.substr(0, line) << mark << kReset;
     }
     if (line == std::string_view::npos) {
       return;
     }
-    *out_ << '\n';
+    console_->out << '\n';
     text.remove_prefix(line + 1);
   }
 }

@@ -14,7 +14,10 @@ namespace pass {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
 using ::testing::StartsWith;
 using Json = nlohmann::json;
 
@@ -171,6 +174,69 @@ TEST(Generate, EndsAtItsTimeout) {
       {"generate", "--address", server.address(), "--prompt", "p", "--timeout", "0.05", "--quiet"});
   EXPECT_EQ(run.code, 1);
   EXPECT_THAT(run.err, StartsWith("error: DEADLINE_EXCEEDED: "));
+}
+
+TEST(Generate, ShowsControlCharactersAsMarksOnATerminalAlone) {
+  ScriptedServer server;
+  server.messages = {Step("a\x1b", 0, 0, 1), Step("[2Jb", 0, 0, 1), End(6)};
+  const std::vector<std::string> command{"generate", "--address", server.address(), "--prompt",
+                                         "p",        "--quiet",   "--color",        "never"};
+  const auto with = [&command](const std::string& flag) {
+    std::vector<std::string> longer = command;
+    longer.push_back(flag);
+    return longer;
+  };
+  EXPECT_EQ(RunOnStrings(command, "", /*terminal=*/true).out, "a␛[2Jb\n");
+  EXPECT_EQ(RunOnStrings(with("--show-runs"), "", /*terminal=*/true).out, "a␛[2Jb\n");
+  EXPECT_EQ(RunOnStrings(command).out, "a\x1b[2Jb");
+  EXPECT_EQ(RunOnStrings(with("--show-runs")).out, "a\x1b[2Jb");
+  for (const bool terminal : {false, true}) {
+    EXPECT_THAT(RunOnStrings(with("--json"), "", terminal).out, HasSubstr(R"("text":"a\u001b[2Jb")"));
+  }
+}
+
+TEST(Generate, ShowsControlCharactersOfAnErrorAsMarks) {
+  ScriptedServer server;
+  server.status = {grpc::StatusCode::INTERNAL, "bad\x1b[31m"};
+  const ClientRun run = RunOnStrings({"generate", "--address", server.address(), "--prompt", "p"});
+  EXPECT_EQ(run.err, "error: INTERNAL: bad␛[31m\n");
+}
+
+TEST(Output, ThatCannotBeWrittenIsReportedWithItsCauseByEveryCommand) {
+  ScriptedServer server;
+  server.messages = {Step("a", 0, 0, 1), Step("b", 0, 0, 1), End(2)};
+  server.SetServing("pass_server.v1.PassService", true);
+  const std::vector<std::vector<std::string>> cases{
+      {"generate", "--prompt", "p"},
+      {"generate", "--prompt", "p", "--json"},
+      {"generate", "--prompt", "p", "--show-runs"},
+      {"chat", "--prompt", "p"},
+      {"chat"},
+      {"tokenize", "--prompt", "p"},
+      {"info"},
+      {"health"},
+      {"demo"},
+      {"--help"},
+      {"--version"},
+  };
+  for (std::vector<std::string> arguments : cases) {
+    if (!arguments[0].starts_with("--")) {
+      arguments.insert(arguments.begin() + 1, {"--address", server.address()});
+    }
+    std::ofstream full("/dev/full");
+    ASSERT_TRUE(full.is_open());
+    const ClientRun run = RunInto(full, arguments, "one\ntwo\n");
+    EXPECT_EQ(run.code, 1) << ::testing::PrintToString(arguments);
+    EXPECT_THAT(run.err, EndsWith("error: cannot write to standard output: No space left on device\n"))
+        << ::testing::PrintToString(arguments);
+    EXPECT_THAT(run.err, Not(HasSubstr("CANCELLED"))) << ::testing::PrintToString(arguments);
+  }
+}
+
+TEST(Usage, VersionIsPrintedAndExitsZero) {
+  const ClientRun run = RunOnStrings({"--version"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_THAT(run.out, MatchesRegex("pass-client [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }
 
 TEST(Usage, WrongUsageExitsTwoBeforeAnyCall) {

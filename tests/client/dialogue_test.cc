@@ -1,7 +1,8 @@
-// Commands that show or converse: runs of accepted drafts, chat, demo.
+// Commands that show or converse: runs of accepted drafts, chat.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "client/run_painter.h"
 #include "tests/client/run_on_strings.h"
 #include "tests/client/scripted_server.h"
 
@@ -67,6 +68,22 @@ TEST(ShowRuns, ShowsTextThatFitsNoTokenUnmarked) {
   EXPECT_EQ(ShowRuns(server, "never").out, "another textde");
 }
 
+TEST(ShowRuns, ATokenWhoseTextIsKnownIsNotAskedForAgain) {
+  ScriptedServer server;
+  const PassClient client(server.address());
+  std::istringstream in;
+  std::ostringstream out, err;
+  Console console{in, out, err};
+  RunPainter painter(&client, /*color=*/false, &console);
+  painter.Learn({1000 + 'a', 1000 + 'b', 1000 + 'a'});
+  EXPECT_EQ(server.num_detokenize_requests, 2);
+  painter.Paint(Step("ab", 1, 1, 2));
+  EXPECT_EQ(server.num_detokenize_requests, 2);
+  painter.Paint(Step("ac", 1, 1, 2));
+  EXPECT_EQ(server.num_detokenize_requests, 3);
+  EXPECT_EQ(out.str(), "a[b]a[c]");
+}
+
 TEST(Chat, RemembersWhatWasSaid) {
   ScriptedServer server;
   server.messages = {Step("yes", 0, 0, 1), End(3)};
@@ -105,32 +122,6 @@ TEST(Chat, AScriptLearnsOfAnErrorAndAPersonMayGoOn) {
   EXPECT_EQ(RunOnStrings({"chat", "--address", server.address()}, "one\ntwo\n", /*terminal=*/true).code, 0);
   ASSERT_EQ(server.requests.size(), 3u);
   EXPECT_EQ(server.requests[2].chat().messages_size(), 1);  // the failed turn is not part of the conversation
-}
-
-TEST(Demo, ShowsEveryMethodOnBothPromptsAndTimesThemAgain) {
-  ScriptedServer server;
-  server.info.set_model("tiny");
-  server.messages = {Step("a", 0, 0, 1), Step("bcd", 4, 1, 2), End(4)};
-  const ClientRun run = RunOnStrings({"demo", "--address", server.address(), "--max-tokens", "4"});
-  EXPECT_EQ(run.code, 0) << run.err;
-  ASSERT_EQ(server.requests.size(), 12u);
-  constexpr const char* kMethods[] = {"plain", "pass", "tree"};
-  for (size_t i = 0; i < server.requests.size(); ++i) {
-    EXPECT_EQ(server.requests[i].sampling().temperature(), 0);
-    EXPECT_EQ(server.requests[i].speculation().method(), kMethods[i % 3]);
-  }
-  EXPECT_THAT(run.out, HasSubstr("ab[c]d"));
-  EXPECT_THAT(run.out, HasSubstr("1.00x"));  // the script takes two seconds either way
-  EXPECT_THAT(run.out, HasSubstr("code: plain, PaSS and tree gave byte-identical texts.\n"));
-  EXPECT_THAT(run.out, HasSubstr("prose: plain, PaSS and tree gave byte-identical texts.\n"));
-}
-
-TEST(Demo, EndsWithTheServersError) {
-  ScriptedServer server;
-  server.status = {grpc::StatusCode::FAILED_PRECONDITION, "no look-ahead tokens"};
-  const ClientRun run = RunOnStrings({"demo", "--address", server.address()});
-  EXPECT_EQ(run.code, 1);
-  EXPECT_THAT(run.err, HasSubstr("error: FAILED_PRECONDITION: no look-ahead tokens"));
 }
 
 }  // namespace

@@ -62,6 +62,15 @@ TEST(PassClient, ReadsFieldViolationsAndTheRetryHint) {
             "  stopping.max_tokens: must be at least 1\n  retry after 1.5 s");
 }
 
+TEST(PassClient, PrintsAViolationOnceWhereTheMessageNamesItToo) {
+  const CallStatus status{.code = grpc::StatusCode::INVALID_ARGUMENT,
+                          .message = "invalid request: sampling.top_p: must be in (0, 1]",
+                          .violations = {{"sampling.top_p", "must be in (0, 1]"}, {"prompt", "is empty"}},
+                          .retry_after_seconds = std::nullopt};
+  EXPECT_EQ(status.ToString(),
+            "INVALID_ARGUMENT: invalid request: sampling.top_p: must be in (0, 1]\n  prompt: is empty");
+}
+
 TEST(PassClient, SurvivesErrorDetailsThatAreNoMessage) {
   ScriptedServer server;
   server.status = {grpc::StatusCode::INTERNAL, "broken", "\xff\xff\xff"};

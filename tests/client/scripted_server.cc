@@ -30,7 +30,8 @@ void ScriptedServer::SetServing(const std::string& service, bool serving) {
 grpc::Status ScriptedServer::Generate(grpc::ServerContext*, const v1::GenerateRequest* request,
                                       grpc::ServerWriter<v1::GenerateResponse>* writer) {
   requests.push_back(*request);
-  for (const v1::GenerateResponse& message : messages) {
+  const auto own = messages_of_method.find(request->speculation().method());
+  for (const v1::GenerateResponse& message : own != messages_of_method.end() ? own->second : messages) {
     writer->Write(message);
   }
   // Writing until the transport refuses is how a synchronous handler learns of a cancel without a timer.
@@ -61,6 +62,7 @@ grpc::Status ScriptedServer::Tokenize(grpc::ServerContext*, const v1::TokenizeRe
 
 grpc::Status ScriptedServer::Detokenize(grpc::ServerContext*, const v1::DetokenizeRequest* request,
                                         v1::DetokenizeResponse* response) {
+  ++num_detokenize_requests;
   std::string* text = response->mutable_text();
   for (int i = 0; i < request->token_ids_size(); ++i) {
     const int id = request->token_ids(i);

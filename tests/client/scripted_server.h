@@ -7,6 +7,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ class ScriptedServer : public v1::PassService::Service {
 
   // The script. Set before the call that uses it.
   std::vector<v1::GenerateResponse> messages;
+  std::map<std::string, std::vector<v1::GenerateResponse>> messages_of_method;  // in place of `messages`
   grpc::Status status = grpc::Status::OK;
   bool hang = false;  // Generate waits for the client's cancel or deadline after its messages
   v1::GetModelInfoResponse info;
@@ -32,6 +34,7 @@ class ScriptedServer : public v1::PassService::Service {
   // What came in.
   std::vector<v1::GenerateRequest> requests;
   std::vector<v1::TokenizeRequest> tokenize_requests;
+  int num_detokenize_requests = 0;
 
   void SetServing(const std::string& service, bool serving);
 

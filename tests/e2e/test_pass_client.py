@@ -246,8 +246,28 @@ def test_nobody_listening_is_an_rpc_error(run):
 def test_the_demo_shows_every_method_and_finds_them_identical(run):
     result = run("demo", "--max-tokens", "24")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count("byte-identical") == 2
-    for row in ("code, plain", "code, PaSS", "code, PaSS, tree", "prose, plain", "prose, PaSS", "prose, PaSS, tree"):
-        assert re.search(rf"^{row} +\d+ +\d+ ", result.stdout, re.MULTILINE), result.stdout
-    table = result.stdout[result.stdout.rindex("-- numbers") :]
-    assert max(map(len, table.splitlines())) <= 100
+    assert "All 8 texts are byte-identical" in result.stdout
+    table = result.stdout[result.stdout.rindex("-- sums") :]
+    for kind in ("code", "prose", "chat", "all"):
+        assert re.search(rf"^{kind} +plain +\d+ +\d+ .*\n +PaSS +\d+ .*\n +auto +\d+ ", table, re.MULTILINE), result.stdout
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_a_full_disk_is_told_from_a_failed_call(server):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [str(serving.CLIENT), "generate", "--address", server.address, "--prompt", "The", "--quiet"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=serving.CALL_SECONDS,
+            check=False,
+            encoding="utf-8",
+            env=serving.ENVIRONMENT,
+        )
+    assert result.returncode == 1
+    assert result.stderr == "error: cannot write to standard output: No space left on device\n"
+
+
+def test_violations_are_printed_once(run):
+    result = run("generate", "--prompt", "x", "--max-tokens", "0")
+    assert result.stderr.count("stopping.max_tokens") == 1, result.stderr
