@@ -28,7 +28,9 @@ def test_promtool_accepts_the_rules(path):
 def test_the_rules_give_what_their_cases_expect(path):
     # promtool 2.42 prints its findings and exits 0 for some of them, so the text counts too.
     result = run("promtool", "test", "rules", path)
-    assert result.returncode == 0 and "FAILED" not in result.stdout + result.stderr, result.stdout + result.stderr
+    assert result.returncode == 0 and "FAILED" not in result.stdout + result.stderr, (
+        result.stdout + result.stderr
+    )
 
 
 def test_promtool_fails_on_a_wrong_expectation(tmp_path):
