@@ -2,7 +2,7 @@
 # does nothing twice. Variables: LIBTORCH=PATH, TORCH_PIP_ARGS=..., MODEL=PATH, LOOKAHEAD=PATH, PYTHON=..., JOBS=N.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo serve test test-fast verify-lossless paper format lint clean
+.PHONY: help deps build demo serve test test-fast deploy-check verify-lossless paper format lint clean
 export LIBTORCH TORCH_PIP_ARGS MODEL LOOKAHEAD EMBEDDINGS FULL OUT PLOTS PYTHON JOBS
 
 help:  ## list the targets
@@ -25,6 +25,9 @@ test:  ## build and run every test
 
 test-fast: ## build and run the tests that need neither LibTorch nor a model
 	@scripts/test_fast.sh
+
+deploy-check: ## check deploy/ and the Dockerfile: chart, manifests, rules, boards, image
+	@scripts/deploy_check.sh
 
 verify-lossless: ## compare every method's bytes with plain decoding's, 208 prompts: half an hour
 	@scripts/verify_lossless.sh
