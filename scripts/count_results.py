@@ -1,7 +1,8 @@
-"""Prints `N passed, N failed` from the result files of a folder, or from one file of pytest. Exits 1 if a file is missing or a test failed.
+"""Prints `N passed, N failed` from the result files of a folder, or from one file of pytest.
 
-ctest counts programs. Where a program left a GoogleTest report its cases are counted instead; a program that failed
-without a failed case in its report (it crashed or ran out of time) counts as one failure more.
+Exits 1 if a file is missing or a test failed. ctest counts programs. Where a program left a GoogleTest report its
+cases are counted instead; a program that failed without a failed case in its report (it crashed or ran out of time)
+counts as one failure more.
 """
 
 import pathlib
