@@ -31,10 +31,12 @@ mkdir -p "$target"/opt/pass/{bin,lib,models,licences} "$target"/{etc/pass-server
 owners=$(mktemp)  # path in the image, package, kind: what the SBOM says
 trap 'rm -f "$owners"' EXIT
 
-# place SOURCE PATH PACKAGE KIND: copies a file, follows links, and notes whose it is.
+# place SOURCE PATH PACKAGE KIND: copies a file, follows links, and notes whose it is. Programs and shared objects may
+# be run.
 place() {
-  mkdir -p "$(dirname "$target/$2")"
-  cp --dereference --preserve=mode,timestamps "$1" "$target/$2"
+  local mode=0644
+  [[ $2 == opt/pass/bin/* || $2 == *.so* ]] && mode=0755
+  install -D --preserve-timestamps --mode "$mode" "$1" "$target/$2"
   printf '%s\t%s\t%s\n' "$2" "$3" "$4" >>"$owners"
 }
 
