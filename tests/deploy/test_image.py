@@ -20,6 +20,7 @@ import time
 import pytest
 
 from deployment import DEPLOY, REPOSITORY, succeed
+from rendering import objects
 
 BUILD = pathlib.Path(os.environ.get("PASS_BUILD_DIR", REPOSITORY / "build"))
 VENV = pathlib.Path(os.environ.get("VENV", REPOSITORY / ".venv"))
@@ -146,6 +147,26 @@ def test_a_file_without_an_owner_is_refused(image, tmp_path):
     ]
     result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert result.returncode != 0 and "files without a package" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu", "everything named"])
+def test_the_server_reads_the_settings_that_the_chart_renders(name, tmp_path):
+    maps = [d["data"] for d in objects(name) if d["kind"] == "ConfigMap"]
+    text = next(data["pass-server.toml"] for data in maps if "pass-server.toml" in data)
+    path = tmp_path / "pass-server.toml"
+    path.write_text(text, encoding="utf-8")
+    addresses = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+    command = [BUILD / "bin" / "pass-server", "--config", path, *addresses, "--model", tmp_path / "missing"]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    logged = next(json.loads(line) for line in result.stderr.splitlines() if '"config"' in line)
+    for line in text.strip().splitlines():
+        key, value = line.split(" = ", 1)
+        if key == "model":
+            continue
+        seconds = {"slow-reader-timeout", "drain-timeout"}
+        field = key.replace("-", "_") + ("_seconds" if key in seconds else "")
+        if field != "log_format":
+            assert logged[field] == json.loads(value), line
 
 
 ENTER = """

@@ -80,7 +80,7 @@ def unit():
 def test_the_unit_ends_in_order_and_holds_no_rights():
     service = unit()["Service"]
     assert int(service["TimeoutStopSec"]) > 90 + 12  # docs/OPERATIONS.md, "Drain"
-    assert service["ExecStart"] == "/opt/pass/bin/pass-server"
+    assert service["ExecStart"] == "/opt/pass/bin/pass-server --config /etc/pass-server/pass-server.toml"
     assert service["DynamicUser"] == "yes" and service["CapabilityBoundingSet"] == ""
     assert service["NoNewPrivileges"] == "yes" and service["ProtectSystem"] == "strict"
 
