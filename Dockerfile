@@ -1,24 +1,36 @@
-# CPU image: the server with LibTorch's CPU libraries. The model is mounted or baked in by the user:
-#   docker build --build-arg TORCH_PIP_ARGS="--index-url <PyTorch's index of CPU wheels>" -t pass-server .
-#   docker run -p 50051:50051 -v "$PWD/model:/model:ro" pass-server --model /model/model.gguf
+# The image holds the server, the client, the shared objects that the two need, licences and an SBOM: no shell and no
+# package manager. deploy/image/assemble.sh decides what is in it. The model is mounted.
+#   docker build --build-arg TORCH_PIP_ARGS="--index-url <PyTorch's index of CPU wheels>" -t pass-server:0.1.0 .
+#   docker build --build-arg VARIANT=cuda -t pass-server:0.1.0-cuda .
+#   docker run --read-only -p 50051:50051 -v "$PWD/model:/models:ro" pass-server:0.1.0 --model /models/model.gguf
+ARG VARIANT=cpu
+
 FROM debian:12-slim AS build
-RUN apt-get update && apt-get install -y --no-install-recommends make git ca-certificates && rm -rf /var/lib/apt/lists/*
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends binutils ca-certificates git make \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-# Without an index of CPU wheels, pip takes the CUDA build on x86-64, which is not for this image.
-ARG TORCH_PIP_ARGS
-RUN make build TORCH_PIP_ARGS="${TORCH_PIP_ARGS}" \
-    && mkdir -p /stage/bin /stage/lib \
-    && cp build/bin/pass-server build/bin/pass-client /stage/bin/ && cp -r models /stage/ \
-    && ldd build/bin/pass-server | awk '/torch\/lib/ {print $3}' | xargs -I{} cp -L {} /stage/lib/
+# On x86-64 pip takes the CUDA build of torch unless it is given an index of CPU wheels.
+ARG TORCH_PIP_ARGS=""
+ARG VARIANT
+RUN make build TORCH_PIP_ARGS="${TORCH_PIP_ARGS}" && deploy/image/assemble.sh --variant "${VARIANT}" /rootfs
 
-FROM debian:12-slim
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends libgrpc++1.51 libprotobuf32 libspdlog1.10 libprometheus-cpp-core1.0 \
-       libmicrohttpd12 libpcre2-8-0 libgomp1 \
-    && rm -rf /var/lib/apt/lists/*
-COPY --from=build /stage /opt/pass
-ENV LD_LIBRARY_PATH=/opt/pass/lib
-USER 65534:65534
+FROM scratch AS cpu
+COPY --from=build /rootfs /
+
+FROM scratch AS cuda
+COPY --from=build /rootfs /
+# What the NVIDIA runtime adds to the container.
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+
+# checkov:skip=CKV_DOCKER_7: a stage of this file, which has no tag
+FROM ${VARIANT}
+ENV LD_LIBRARY_PATH=/opt/pass/lib PASS_LISTEN=0.0.0.0:50051 PASS_METRICS_LISTEN=0.0.0.0:9090
+USER 10001:10001
 EXPOSE 50051 9090
-ENTRYPOINT ["/opt/pass/bin/pass-server", "--listen", "0.0.0.0:50051", "--metrics-listen", "0.0.0.0:9090"]
+# For engines that look at it; Kubernetes has probes of its own.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=600s --retries=3 \
+    CMD ["/opt/pass/bin/pass-client", "health", "--timeout", "4"]
+ENTRYPOINT ["/opt/pass/bin/pass-server"]

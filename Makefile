@@ -2,7 +2,7 @@
 # does nothing twice. Variables: LIBTORCH=PATH, TORCH_PIP_ARGS=..., MODEL=PATH, LOOKAHEAD=PATH, PYTHON=..., JOBS=N.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo serve test test-fast emulate sanitize verify-lossless paper format lint clean
+.PHONY: help deps build demo serve test test-fast emulate sanitize deploy-check verify-lossless paper format lint clean
 export LIBTORCH TORCH_PIP_ARGS MODEL LOOKAHEAD EMBEDDINGS FULL OUT PLOTS PYTHON JOBS
 
 help:  ## list the targets
@@ -31,6 +31,9 @@ emulate: ## run the kernel tests on emulated CPUs with AVX2 and without
 
 sanitize: ## run the torch-free tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
 	@scripts/sanitize.sh
+
+deploy-check: ## check deploy/ and the Dockerfile: chart, manifests, rules, boards, image
+	@scripts/deploy_check.sh
 
 verify-lossless: ## compare every method's bytes with plain decoding's, 208 prompts: half an hour
 	@scripts/verify_lossless.sh

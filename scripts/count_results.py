@@ -1,7 +1,8 @@
-"""Prints `N passed, N failed` from the result files of ctest and pytest. Exits 1 if a file is missing or a test failed.
+"""Prints `N passed, N failed` from the result files of a folder, or from one file of pytest.
 
-ctest counts programs. Where a program left a GoogleTest report its cases are counted instead; a program that failed
-without a failed case in its report (it crashed or ran out of time) counts as one failure more.
+Exits 1 if a file is missing or a test failed. ctest counts programs. Where a program left a GoogleTest report its
+cases are counted instead; a program that failed without a failed case in its report (it crashed or ran out of time)
+counts as one failure more.
 """
 
 import pathlib
@@ -35,12 +36,16 @@ def ctest_cases(path):
     return passed, failed
 
 
-def main(folder):
+def counts_of(folder):
     for needed in ("ctest.xml", "pytest.xml"):
         if not (folder / needed).exists():
             sys.exit(f"error: {folder / needed} is missing: not all tests ran")
     counts = [ctest_cases(path) for path in sorted(folder.glob("ctest*.xml"))]
-    counts += [cases(path) for path in sorted([*folder.glob("pytest*.xml"), *folder.glob("gtest-*.xml")])]
+    return counts + [cases(path) for path in sorted([*folder.glob("pytest*.xml"), *folder.glob("gtest-*.xml")])]
+
+
+def main(path):
+    counts = [cases(path)] if path.is_file() else counts_of(path)
     passed, failed = map(sum, zip(*counts))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh WHAT...: installs what is missing of: packages, emulation-packages, lint-packages, libtorch, protos, proto-lint, model, plots, test.
+# deps.sh WHAT...: installs what is missing of: packages, emulation-packages, lint-packages, libtorch, protos, proto-lint, model, plots, test, deploy.
 source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
@@ -71,6 +71,7 @@ for what in "$@"; do
     plots) install plots ;;
     # The numerics tests compare with transformers, which runs on the same torch.
     test) install_libtorch && install test ;;
+    deploy) scripts/deploy_tools.sh ;;
     *) die "unknown: $what" ;;
   esac
 done

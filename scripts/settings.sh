@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VENV=${VENV:-$PWD/.venv}
+VENV_DEPLOY=${VENV_DEPLOY:-$PWD/.venv-deploy}
 BUILD=${BUILD:-$PWD/build}
 JOBS=${JOBS:-$(nproc)}
 # Embeddings, adapter and head; and the paper's own method, embeddings alone.
