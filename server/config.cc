@@ -47,6 +47,9 @@ Flags AddFlags(ServerConfig* config) {
   flags.Add("drain-timeout", &config->drain_timeout, "how long running requests may go on after SIGTERM");
   flags.Add("reflection", &config->reflection, "serve gRPC reflection");
   flags.Add("ready-file", &config->ready_file, "written with the chosen addresses once everything serves");
+  flags.Add("control-arm", &config->control_arm,
+            "share of the forwards of auto that decode plain, to measure the speed-up; 0 to 1");
+  flags.Add("vllm-metrics", &config->vllm_metrics, "the series that vLLM has too, under its names besides");
   flags.Add("log-format", &config->log_format, "text or json");
   flags.Add("log-level", &config->log_level, "debug, info, warning or error");
   return flags;
@@ -103,6 +106,11 @@ absl::Status CheckName(const std::string& name) {
       "--model-name must have at most 256 printable ASCII characters, no spaces");
 }
 
+absl::Status CheckShare(const char* flag, double share) {
+  if (share >= 0 && share <= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(flag, " must be from 0 to 1"));
+}
+
 }  // namespace
 
 std::string ServerVersion() { return PASS_VERSION; }
@@ -126,16 +134,18 @@ absl::Status ServerConfig::Validate() const {
         AtLeast("--outbox-tokens", outbox_tokens, 1, 1 << 20), CheckMethod(method, lookahead_file),
         CheckTime("--slow-reader-timeout", slow_reader_timeout, absl::Milliseconds(1)),
         CheckTime("--drain-timeout", drain_timeout, absl::ZeroDuration()), CheckName(model_name),
-        CheckLogging(log_format, log_level)}) {
+        CheckShare("--control-arm", control_arm), CheckLogging(log_format, log_level)}) {
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-std::optional<int> ParseCommandLine(int argc, const char* const* argv, ServerConfig* config) {
+std::optional<int> ParseCommandLine(int argc, const char* const* argv, ServerConfig* config,
+                                    const std::string& build) {
   CLI::App app("Serves a causal language model over gRPC with PaSS, parallel speculative sampling.",
                "pass-server");
-  app.set_version_flag("--version", absl::StrCat("pass-server ", ServerVersion()));
+  app.set_version_flag("--version",
+                       absl::StrCat("pass-server ", ServerVersion(), build.empty() ? "" : " ", build));
   app.footer("Each flag has an environment twin: --max-queue is PASS_MAX_QUEUE.");
   Flags flags = AddFlags(config);
   absl::Status status;
@@ -178,7 +188,9 @@ void LogConfig(const ServerConfig& config) {
        {"drain_timeout_seconds", absl::ToDoubleSeconds(config.drain_timeout)},
        {"reflection", config.reflection},
        {"ready_file", config.ready_file},
-       {"log_level", config.log_level}});
+       {"log_level", config.log_level},
+       {"control_arm", config.control_arm},
+       {"vllm_metrics", config.vllm_metrics}});
 }
 
 }  // namespace pass

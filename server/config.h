@@ -36,6 +36,8 @@ struct ServerConfig {
   absl::Duration drain_timeout = absl::Seconds(90);
   bool reflection = false;
   std::string ready_file;
+  double control_arm = 0.01;  // share of the forwards of `auto` that decode plain for comparison
+  bool vllm_metrics = false;  // series under vLLM's names too
   std::string log_format = "text";
   std::string log_level = "info";
 
@@ -45,7 +47,9 @@ struct ServerConfig {
 
 // Fills `config`. Set: the process should end now with this code, because help or the version was asked for
 // (0) or the command line is wrong (1, said in one line on stderr).
-std::optional<int> ParseCommandLine(int argc, const char* const* argv, ServerConfig* config);
+// `build`: what --version says besides.
+std::optional<int> ParseCommandLine(int argc, const char* const* argv, ServerConfig* config,
+                                    const std::string& build = "");
 
 // One log line with every setting.
 void LogConfig(const ServerConfig& config);

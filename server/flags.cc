@@ -95,6 +95,15 @@ void Flags::Add(const std::string& name, int64_t* value, const std::string& help
            [value](const std::string& text) { return ReadInteger(text, value); });
 }
 
+void Flags::Add(const std::string& name, double* value, const std::string& help) {
+  AddEntry(name, help, "NUMBER", absl::StrCat(*value), [value](const std::string& text) {
+    double read = 0;
+    if (!absl::SimpleAtod(text, &read) || !std::isfinite(read)) return NotOf("a number", text);
+    *value = read;
+    return std::string();
+  });
+}
+
 void Flags::Add(const std::string& name, bool* value, const std::string& help) {
   AddEntry(name, help, "", "", [value](const std::string& text) { return ReadSwitch(text, value); });
 }

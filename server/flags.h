@@ -28,6 +28,7 @@ class Flags {
   void Add(const std::string& name, std::string* value, const std::string& help);
   void Add(const std::string& name, int* value, const std::string& help);
   void Add(const std::string& name, int64_t* value, const std::string& help);
+  void Add(const std::string& name, double* value, const std::string& help);
   void Add(const std::string& name, bool* value, const std::string& help);
   void Add(const std::string& name, absl::Duration* value, const std::string& help);
 

@@ -27,6 +27,7 @@
 #include "server/options_of_config.h"
 #include "server/ready_file.h"
 #include "server/shutdown_signal.h"
+#include "server/vllm_metrics.h"
 #include "server/warm_up.h"
 
 namespace pass {
@@ -58,10 +59,16 @@ void ReportModel(const ServerConfig& config, const ServedModel& model, const Loa
                          .model = model.info.name});
 }
 
+std::shared_ptr<const prometheus::Collectable> SeriesOf(const ServerConfig& config, const Metrics& metrics) {
+  if (!config.vllm_metrics) return metrics.registry();
+  return std::make_shared<VllmMetrics>(metrics.registry());
+}
+
 void DrainAndStop(const ServerConfig& config, const Clock& clock, Gateway* gateway, EngineThread* engine,
-                  GrpcServer* server) {
+                  GrpcServer* server, MetricsEndpoint* endpoint) {
   Log(LogLevel::kInfo, "draining");
   server->SetReady(false);
+  endpoint->SetReady(false);
   gateway->StopAccepting();
   const bool all_finished = engine->Drain(clock.Now() + config.drain_timeout);
   server->Shutdown(clock.Now() + kLastMessages);
@@ -78,7 +85,7 @@ absl::Status Run(const ServerConfig& config) {
   RaiseDescriptorLimit();
   // The ports are open while the model loads: health says NOT_SERVING, calls get UNAVAILABLE.
   PASS_ASSIGN_OR_RETURN(const auto endpoint,
-                        MetricsEndpoint::Start(config.metrics_listen, metrics.registry()));
+                        MetricsEndpoint::Start(config.metrics_listen, SeriesOf(config, metrics)));
   PASS_ASSIGN_OR_RETURN(
       const auto server,
       GrpcServer::Start(GrpcServerOptionsOf(config), grpc::InsecureServerCredentials(), Dialects(&gateway)));
@@ -101,12 +108,14 @@ absl::Status Run(const ServerConfig& config) {
   load_clock.Report("warm_up", 0);
   PASS_RETURN_IF_ERROR(WarmUp(model, WarmUpOptionsOf(config), clock, &engine));
   ReportModel(config, model, loaded, &load_clock, &metrics);
+  metrics.SetKvCache(loaded.model->kv_usage());
   metrics.set_counting(true);
 
   const Liveness liveness(
       {}, &engine, [&server] { return server->CanAccept(); }, server->health(), &clock);
   gateway.Serve(&model, &engine);
   server->SetReady(true);
+  endpoint->SetReady(true);
   shutdown.BecomeOrderly();
   absl::Status status;
   if (!config.ready_file.empty()) {
@@ -120,7 +129,7 @@ absl::Status Run(const ServerConfig& config) {
          {"lookahead", int64_t{model.info.num_lookahead}}});
     shutdown.Wait();
   }
-  DrainAndStop(config, clock, &gateway, &engine, server.get());
+  DrainAndStop(config, clock, &gateway, &engine, server.get(), endpoint.get());
   return status;
 }
 
@@ -129,7 +138,9 @@ absl::Status Run(const ServerConfig& config) {
 
 int main(int argc, char** argv) {
   pass::ServerConfig config;
-  if (const std::optional<int> code = pass::ParseCommandLine(argc, argv, &config)) return *code;
+  const std::string build =
+      "(LibTorch " + pass::LibTorchVersion() + ", CPU kernels " + pass::InstructionSet() + ")";
+  if (const std::optional<int> code = pass::ParseCommandLine(argc, argv, &config, build)) return *code;
   absl::Status status = pass::ConfigureLogging(config.log_format, config.log_level);
   if (status.ok()) {
     pass::LogConfig(config);

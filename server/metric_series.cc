@@ -65,6 +65,8 @@ Histogram::BucketBoundaries IntegerBuckets(int last) {
 Metrics::Series::Series()
     : build_info(GaugeFamily(*registry, "build_info", "1, with what is running as labels")),
       load_seconds(GaugeFamily(*registry, "model_load_seconds", "Time to ready, by phase")),
+      kv_cache_info(
+          GaugeFamily(*registry, "kv_cache_info", "1, with the pages for keys and values as labels")),
       running(AddGauge(*registry, "requests_running", "Requests being prefilled or decoded")),
       waiting(AddGauge(*registry, "requests_waiting", "Requests waiting for admission")),
       kv_usage(

@@ -36,6 +36,7 @@ struct Metrics::Series {
 
   prometheus::Family<prometheus::Gauge>& build_info;
   prometheus::Family<prometheus::Gauge>& load_seconds;
+  prometheus::Family<prometheus::Gauge>& kv_cache_info;
   prometheus::Gauge& running;
   prometheus::Gauge& waiting;
   prometheus::Gauge& kv_usage;

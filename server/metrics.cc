@@ -42,6 +42,12 @@ void Metrics::SetBuildInfo(const BuildInfo& info) {
       .Set(1);
 }
 
+void Metrics::SetKvCache(const KvUsage& kv) {
+  series_->kv_cache_info
+      .Add({{"page_tokens", std::to_string(kv.page_tokens)}, {"pages", std::to_string(kv.total_pages)}})
+      .Set(1);
+}
+
 void Metrics::SetLoadSeconds(std::string_view phase, double seconds) {
   series_->load_seconds.Add({{"phase", std::string(phase)}}).Set(seconds);
 }

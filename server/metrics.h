@@ -52,6 +52,7 @@ class Metrics final : public EngineObserver {
   std::shared_ptr<prometheus::Registry> registry() const;
 
   void SetBuildInfo(const BuildInfo& info);
+  void SetKvCache(const KvUsage& kv);
   void SetLoadSeconds(std::string_view phase, double seconds);
   // While off, reports of the engine count nothing: warm-up is no traffic.
   void set_counting(bool counting) { counting_.store(counting); }

@@ -57,12 +57,12 @@ int Reply(MHD_Connection* connection, unsigned int code, const char* type, std::
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(
-    const std::string& listen, std::shared_ptr<prometheus::Registry> registry, int idle_seconds) {
+    const std::string& listen, std::shared_ptr<const prometheus::Collectable> series, int idle_seconds) {
   PASS_ASSIGN_OR_RETURN(const ListenAddress address,
                         ParseListenAddress(kFlag, listen, UnixSockets::kRefused));
   PASS_ASSIGN_OR_RETURN(ListeningSocket socket, ListeningSocket::Open(kFlag, address));
   std::unique_ptr<MetricsEndpoint> endpoint(new MetricsEndpoint);
-  endpoint->registry_ = std::move(registry);
+  endpoint->series_ = std::move(series);
   endpoint->address_ = socket.address().ToString();
   endpoint->daemon_ =
       MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, /*port=*/0, nullptr, nullptr, OnRequest,
@@ -83,14 +83,19 @@ MetricsEndpoint::~MetricsEndpoint() {
 
 int MetricsEndpoint::Answer(MHD_Connection* connection, const std::string& method,
                             const std::string& path) const {
-  if (path != "/metrics") {
-    return Reply(connection, MHD_HTTP_NOT_FOUND, "text/plain", "only /metrics is here\n");
+  if (path != "/metrics" && path != "/healthz") {
+    return Reply(connection, MHD_HTTP_NOT_FOUND, "text/plain", "only /metrics and /healthz are here\n");
   }
   if (method != MHD_HTTP_METHOD_GET && method != MHD_HTTP_METHOD_HEAD) {
     return Reply(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", "only GET is possible\n");
   }
+  if (path == "/healthz") {
+    const bool ready = ready_.load();
+    return Reply(connection, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain",
+                 ready ? "ready\n" : "not ready\n");
+  }
   return Reply(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
-               prometheus::TextSerializer().Serialize(registry_->Collect()));
+               prometheus::TextSerializer().Serialize(series_->Collect()));
 }
 
 void MetricsEndpoint::OnOpen(int fd) {

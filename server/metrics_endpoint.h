@@ -1,9 +1,10 @@
-// GET /metrics over HTTP on its own port, and nothing else there. One thread serves all connections as they
+// GET /metrics over HTTP on its own port, and /healthz for tools that have no gRPC: 200 if the server is ready, else 503. One thread serves all connections as they
 // speak, so that a client which says nothing, or only half a request, delays nobody.
 #pragma once
 
-#include <prometheus/registry.h>
+#include <prometheus/collectable.h>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <string>
@@ -21,11 +22,15 @@ class MetricsEndpoint {
   // port is taken or the address is not ours. Both name the flag and the cure. A connection on which nothing
   // moves for `idle_seconds` is closed.
   static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Start(
-      const std::string& listen, std::shared_ptr<prometheus::Registry> registry, int idle_seconds = 10);
+      const std::string& listen, std::shared_ptr<const prometheus::Collectable> series,
+      int idle_seconds = 10);
   // Waits for a reply that is being made.
   ~MetricsEndpoint();
 
   const std::string& address() const { return address_; }
+
+  // What /healthz says; at first that it is not. Thread-safe.
+  void SetReady(bool ready) { ready_.store(ready); }
 
   // For the HTTP library, on its thread.
   int Answer(MHD_Connection* connection, const std::string& method, const std::string& path) const;
@@ -35,7 +40,8 @@ class MetricsEndpoint {
  private:
   MetricsEndpoint() = default;
 
-  std::shared_ptr<prometheus::Registry> registry_;
+  std::shared_ptr<const prometheus::Collectable> series_;
+  std::atomic<bool> ready_{false};
   std::string address_;
   std::deque<int> connections_;  // that may go on, the oldest first; of the library's thread
   MHD_Daemon* daemon_ = nullptr;

@@ -30,6 +30,7 @@ EngineOptions EngineOptionsOf(const ServerConfig& config) {
   return {.max_sequences = config.max_sequences,
           .prefill_chunk_rows = config.prefill_chunk,
           .measuring_time = kMeasuringTime,
+          .control_share = config.control_arm,
           .slow_reader_limit = config.slow_reader_timeout};
 }
 

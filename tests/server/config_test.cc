@@ -161,6 +161,8 @@ TEST(CommandLine, RefusesWhatCannotBeMeantWithTheCure) {
       {{"--model", "m", "--threads", "0x10"}, "--threads", "a whole number"},
       {{"--model", "m", "--threads", "99999999999"}, "--threads", "a smaller number"},
       {{"--model", "m", "--drain-timeout", "nan"}, "--drain-timeout", "seconds"},
+      {{"--model", "m", "--control-arm", "nan"}, "--control-arm", "number"},
+      {{"--model", "m", "--control-arm", "1.5"}, "--control-arm", "0 to 1"},
       {{"--model", "m", "--drain-timeout", "inf"}, "--drain-timeout", "seconds"},
       {{"--model", "m", "--drain-timeout", "-inf"}, "--drain-timeout", "seconds"},
       {{"--model", "m", "--drain-timeout", "1e300"}, "--drain-timeout", "seconds"},

@@ -53,6 +53,15 @@ TEST_F(MetricsPort, ServesNothingElse) {
   EXPECT_THAT(Ask(*endpoint, "HEAD /metrics"), AllOf(StartsWith("HTTP/1.1 200"), Not(HasSubstr("pass_"))));
 }
 
+TEST_F(MetricsPort, SaysWhetherTheServerIsReadyToToolsWithoutGrpc) {
+  const auto endpoint = Start("127.0.0.1:0");
+  EXPECT_THAT(Ask(*endpoint, "GET /healthz"), StartsWith("HTTP/1.1 503"));
+  endpoint->SetReady(true);
+  EXPECT_THAT(Ask(*endpoint, "GET /healthz"), StartsWith("HTTP/1.1 200"));
+  endpoint->SetReady(false);
+  EXPECT_THAT(Ask(*endpoint, "GET /healthz"), StartsWith("HTTP/1.1 503"));
+}
+
 TEST_F(MetricsPort, AnswersBesideClientsThatSayNothingOrOnlyHalf) {
   const auto endpoint = Start("127.0.0.1:0");
   std::vector<RawConnection> silent;
