@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "server/metrics_endpoint.h"
 #include "server/warm_up.h"
@@ -92,6 +93,15 @@ class RecordedHealth final : public grpc::HealthCheckServiceInterface {
   absl::Mutex mutex_;
   std::map<std::string, bool> serving_ ABSL_GUARDED_BY(mutex_);
 };
+
+TEST(Health, SaysWhetherItIsReadyForEveryServiceByItsName) {
+  RecordedHealth health;
+  const std::vector<std::string> services = {"pass_server.v1.PassService", "other.Service"};
+  for (const bool ready : {true, false}) {
+    SetReadiness(&health, services, ready);
+    for (const std::string& service : services) health.Await(service, ready);
+  }
+}
 
 TEST(Health, LivenessFollowsTheEnginesHeartbeat) {
   TestServer server;
