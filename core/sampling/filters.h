@@ -10,11 +10,11 @@
 
 namespace pass {
 
-// Order, as documented in the public API: temperature, top_k, top_p, min_p; each filter works on what the one
-// before left, and the rest is renormalised. Ties in a filter are broken by the lowest id. No full sort. A
-// token whose logit, divided by the temperature, is more than 87 below the largest (e^-87, where float32
-// ends) has probability 0. `logits`: float32 [vocabulary]. INTERNAL if a logit is NaN or +infinity, or all
-// are -infinity: the model is broken for this sequence, and the caller ends this sequence only.
+// Order: temperature, top_k, top_p, min_p; each filter works on what the one before left, and the rest is
+// renormalised. Ties in a filter are broken by the lowest id. No full sort. A token whose logit, divided by
+// the temperature, is more than 87 below the largest (e^-87, where float32 ends) has probability 0. `logits`:
+// float32 [vocabulary]. INTERNAL if a logit is NaN or +infinity, or all are -infinity: the model is broken
+// for this sequence, and the caller ends this sequence only.
 absl::StatusOr<Distribution> Filter(std::span<const float> logits, const SamplingOptions& options);
 
 // The same over a list of some tokens, such as a shortlist: the other tokens of the vocabulary have

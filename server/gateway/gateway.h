@@ -1,6 +1,8 @@
-// The way from a call to the engine, one for all dialects: whether calls are answered now, which requests are
-// let in, and what happens to the rest. A dialect brings its messages as a GenerationRequest and gets the
-// engine's reports back; nothing in this folder knows a dialect's messages.
+// The way from a call to the engine, the same for all dialects. A dialect is one gRPC API with messages of
+// its own (a folder of server/dialects). The gateway decides whether calls are answered now, which requests
+// are let in, and what happens to the others. A dialect translates its message to a GenerationRequest and
+// gets the engine's reports back, which it translates to its messages. Nothing in this folder knows these
+// messages.
 //
 // Thread-safe. Before Serve and after StopAccepting every call gets UNAVAILABLE.
 #pragma once
@@ -45,18 +47,18 @@ class Gateway {
   // The model that answers calls now. UNAVAILABLE while it loads and while the server drains.
   absl::StatusOr<const ServedModel*> Available() const;
 
-  // The dialect's part of admission: a call's message as a request for this model, `received` and `deadline`
-  // left out. An error is what the client is to hear.
+  // The dialect's part of admission: makes a request for this model of a call's message. `received` and
+  // `deadline` are left out. An error is what the client is to hear.
   using Translation = absl::FunctionRef<absl::StatusOr<GenerationRequest>(const ServedModel& model)>;
 
   struct Admission {
     const CallEnvironment* environment = nullptr;  // the gateway's
     GenerationRequest request;
   };
-  // A request that may be submitted, or what the client is to hear: besides the translation's errors
-  // UNAVAILABLE (loading or draining), DEADLINE_EXCEEDED (passed already; both before anything is translated)
-  // and FAILED_PRECONDITION (method `pass` without look-ahead tokens). Whether the id is in flight and
-  // whether the queue has room is decided when the request is submitted.
+  // Gives a request that may be submitted, or says what the client is to hear. Errors of the translation.
+  // UNAVAILABLE: the model loads, or the server drains. DEADLINE_EXCEEDED: the deadline has passed. Both are
+  // checked before anything is translated. FAILED_PRECONDITION: method `pass` without look-ahead tokens.
+  // Whether the id is in flight and whether the queue has room is decided when the request is submitted.
   absl::StatusOr<Admission> Admit(const grpc::CallbackServerContext& context, Translation translate) const;
 
   // Counts and logs a generation that never reached the engine, and gives its status for the client. `call`:

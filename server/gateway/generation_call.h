@@ -1,6 +1,6 @@
-// One generation from the server's side, whatever the dialect: the way into the engine, the cancel, the
-// status at the end, what is counted, and the one log line about it. A part of the reactor that answers the
-// call.
+// One generation from the server's side, whatever the dialect: how it gets into the engine, how it is
+// cancelled, and what is counted, logged and told to the client at its end. A part of the reactor, which is
+// gRPC's name for the object that answers one call.
 //
 // Thread-safe: gRPC's threads call it beside the engine's.
 #pragma once

@@ -1,5 +1,5 @@
-// The generations in flight: the id that a client knows a request by -> the handle that the engine knows it
-// by. One table serves all dialects, so that an id is unique in the whole server.
+// The generations in flight. Maps the id, by which a client knows its request, to the handle, by which the
+// engine knows it. All dialects share one table, so that an id is unique in the whole server.
 //
 // Thread-safe. An id is in the table from the moment the engine has its request until Remove.
 #pragma once
@@ -21,7 +21,8 @@ class RequestTable {
   explicit RequestTable(EngineThread* engine) : engine_(engine) {}
 
   // Gives the request to the engine. An error is what the client is to hear, and the sink then gets nothing.
-  // ALREADY_EXISTS: a request with this id is in flight. Besides, the codes of ClientError.
+  // ALREADY_EXISTS: a request with this id is in flight. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE:
+  // the server drains.
   absl::Status Submit(GenerationRequest request, std::shared_ptr<TokenSink> sink);
 
   // Tells the engine to end the request early; it stays in the table until the engine has. No effect on an id

@@ -1,10 +1,11 @@
-// A generation that is answered with a stream of messages: takes the engine's reports, writes messages. How a
-// report becomes a message is the dialect's; when a message is written is decided here.
+// Answers a generation with a stream of messages. The dialect says how the engine's reports become a message;
+// when a message is written is decided here.
 //
-// A dialect's class `Reply` is one object a call, used under the reactor's mutex:
-//   using Message = ...;                                   the protobuf message of the stream
-//   void AddStep(const StepReport&, Message*);             appends to a message that may hold earlier steps
-//   void AddFinish(const FinishReport&, Message*);         once, after all steps
+// The template's argument is the dialect's class `Reply`. Each call has one object of it, used under the
+// reactor's mutex. It has these members:
+//   using Message = ...;                              the protobuf message of the stream
+//   void AddStep(const StepReport&, Message*);        adds a step to a message that may hold earlier ones
+//   void AddFinish(const FinishReport&, Message*);    adds the end to the last message; called once
 #pragma once
 
 #include <grpcpp/support/server_callback.h>

@@ -1,7 +1,7 @@
-// A generation that is answered with one message: gathers the engine's reports into it.
+// Answers a generation with one message, into which the engine's reports are gathered.
 //
-// A dialect's class `Reply` is what StreamReactor says, for the message of the answer. It is used on the
-// engine's thread.
+// The template's argument is a class `Reply` with the members that stream_reactor.h names; its Message is the
+// answer. It is used on the engine's thread.
 #pragma once
 
 #include <grpcpp/support/server_callback.h>

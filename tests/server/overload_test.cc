@@ -142,18 +142,6 @@ TEST(Overload, EndsARequestAtItsDeadline) {
             1);
 }
 
-TEST(Overload, TellsADeadlineFromACancel) {
-  const absl::Time start = absl::UnixEpoch();
-  const absl::Time deadline = start + absl::Seconds(100);
-  EXPECT_TRUE(IsDeadline(deadline, start, deadline));
-  EXPECT_TRUE(IsDeadline(deadline + absl::Seconds(1), start, deadline));
-  EXPECT_TRUE(IsDeadline(deadline - absl::Seconds(1), start, deadline));
-  EXPECT_FALSE(IsDeadline(deadline - absl::Seconds(3), start, deadline));
-  EXPECT_TRUE(IsDeadline(start + absl::Milliseconds(40), start, start + absl::Milliseconds(50)));
-  EXPECT_FALSE(IsDeadline(start + absl::Milliseconds(20), start, start + absl::Milliseconds(50)));
-  EXPECT_FALSE(IsDeadline(start, start, absl::InfiniteFuture()));
-}
-
 // A connection that takes next to nothing before the client reads.
 std::unique_ptr<v1::PassService::Stub> NarrowStub(TestServer& server) {
   grpc::ChannelArguments arguments;

@@ -115,6 +115,16 @@ v1::GenerateRequest TextRequest(const std::string& text, int max_tokens, const s
   return request;
 }
 
+GenerationRequest EngineRequest(const std::string& id) {
+  GenerationRequest request;
+  request.id = id;
+  request.prompt = {1, 2, 3};
+  request.max_tokens = 5;
+  request.ignore_eos = true;
+  request.method = Method::kPlain;
+  return request;
+}
+
 std::vector<int> StreamResult::token_ids() const {
   std::vector<int> ids;
   for (const auto& message : messages)

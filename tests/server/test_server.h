@@ -91,6 +91,9 @@ class TestServer {
 // A valid greedy request.
 v1::GenerateRequest TextRequest(const std::string& text, int max_tokens, const std::string& method = "plain");
 
+// A valid request for the engine itself: five tokens of method plain.
+GenerationRequest EngineRequest(const std::string& id);
+
 struct StreamResult {
   std::vector<v1::GenerateResponse> messages;
   grpc::Status status;

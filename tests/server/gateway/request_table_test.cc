@@ -40,30 +40,20 @@ class RemovingSink final : public TokenSink {
   absl::Notification finished_;
 };
 
-GenerationRequest Request(const std::string& id) {
-  GenerationRequest request;
-  request.id = id;
-  request.prompt = {1, 2, 3};
-  request.max_tokens = 5;
-  request.ignore_eos = true;
-  request.method = Method::kPlain;
-  return request;
-}
-
 TEST(RequestTable, RefusesAnIdInFlightAndTakesItAgainAfterTheEnd) {
   TestServer server;
   RequestTable table(&server.engine());
   server.gate().Close();
   const auto first = std::make_shared<RemovingSink>(&table, "a");
-  ASSERT_TRUE(table.Submit(Request("a"), first).ok());
+  ASSERT_TRUE(table.Submit(EngineRequest("a"), first).ok());
   const auto second = std::make_shared<RemovingSink>(&table, "a");
-  EXPECT_EQ(table.Submit(Request("a"), second).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(table.Submit(EngineRequest("a"), second).code(), absl::StatusCode::kAlreadyExists);
   const auto other = std::make_shared<RemovingSink>(&table, "b");
-  EXPECT_TRUE(table.Submit(Request("b"), other).ok());
+  EXPECT_TRUE(table.Submit(EngineRequest("b"), other).ok());
   server.gate().Open();
   EXPECT_EQ(first->AwaitReason(), FinishReason::kLength);
   EXPECT_EQ(other->AwaitReason(), FinishReason::kLength);
-  ASSERT_TRUE(table.Submit(Request("a"), second).ok());
+  ASSERT_TRUE(table.Submit(EngineRequest("a"), second).ok());
   EXPECT_EQ(second->AwaitReason(), FinishReason::kLength);
 }
 
@@ -73,8 +63,8 @@ TEST(RequestTable, CancelsTheRequestWithTheIdAndTellsAtItsEnd) {
   server.gate().Close();
   const auto cancelled = std::make_shared<RemovingSink>(&table, "a");
   const auto left_alone = std::make_shared<RemovingSink>(&table, "b");
-  ASSERT_TRUE(table.Submit(Request("a"), cancelled).ok());
-  ASSERT_TRUE(table.Submit(Request("b"), left_alone).ok());
+  ASSERT_TRUE(table.Submit(EngineRequest("a"), cancelled).ok());
+  ASSERT_TRUE(table.Submit(EngineRequest("b"), left_alone).ok());
   table.Cancel("a", FinishReason::kCancelled);
   table.Cancel("unknown", FinishReason::kCancelled);
   server.gate().Open();
@@ -90,7 +80,7 @@ TEST(RequestTable, KeepsNothingOfARequestThatTheEngineRefuses) {
   server.engine().Drain(absl::InfinitePast());
   const auto sink = std::make_shared<RemovingSink>(&table, "a");
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(table.Submit(Request("a"), sink).code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(table.Submit(EngineRequest("a"), sink).code(), absl::StatusCode::kUnavailable);
   }
   EXPECT_FALSE(table.Remove("a"));
 }
