@@ -1,4 +1,4 @@
-// One forward of the whole batch, as the engine describes it to whoever learns or reports from it. Plain data.
+// One forward of the whole batch, for those who learn from it or report it. Plain data.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,9 @@
 
 namespace pass {
 
-// What a forward did: a method (the one of all sequences that decoded in it), or one of these two.
+// What a forward did: the method of all sequences that decoded in it, or one of these two.
 enum class ForwardKind : uint8_t {
-  kPrefill = kNumMethods,  // nobody decoded
+  kPrefill = kNumMethods,  // no sequence decoded
   kMixed,                  // several methods, or decoding beside prefill
 };
 inline constexpr size_t kNumForwardKinds = kNumMethods + 2;
