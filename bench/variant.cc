@@ -83,9 +83,9 @@ absl::StatusOr<Sampling> ParseSampling(std::string_view text) {
   for (const std::string& part : std::vector<std::string>(absl::StrSplit(sampling.name, '-'))) {
     if (absl::Status status = ReadPart(part, &sampling.options); !status.ok()) return status;
   }
-  const std::vector<FieldViolation> violations = sampling.options.Validate();
+  const std::vector<OptionViolation> violations = sampling.options.Validate();
   if (!violations.empty()) {
-    return Invalid(text, absl::StrCat(": ", violations[0].field, " ", violations[0].description));
+    return Invalid(text, absl::StrCat(": ", violations[0].name, " ", violations[0].description));
   }
   return sampling;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh WHAT...: installs what is missing of: packages, lint-packages, libtorch, protos, model, plots, test.
+# deps.sh WHAT...: installs what is missing of: packages, lint-packages, libtorch, protos, proto-lint, model, plots, test.
 source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
@@ -63,6 +63,7 @@ for what in "$@"; do
     lint-packages) install_packages "${lint_packages[@]}" ;;
     libtorch) if [[ -z ${LIBTORCH:-} ]]; then install_libtorch; fi ;;
     protos) install protos --no-deps ;;
+    proto-lint) install proto-lint ;;
     # Without its dependencies: it would build llama.cpp, of which nothing is used here. The file alone is wanted.
     model) if [[ -z ${MODEL:-} ]]; then install model --no-deps; fi ;;
     plots) install plots ;;

@@ -3,11 +3,10 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/server_builder_option.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/health.h"
@@ -43,8 +42,9 @@ void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder* builder) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOptions& options,
-                                                              grpc::Service* service) {
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const GrpcServerOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+    std::vector<NamedService> services) {
   const std::string failed =
       absl::StrCat("cannot listen on ", options.listen, " (--listen): choose a free port, or 0 to pick one");
   const size_t colon = options.listen.rfind(':');
@@ -56,16 +56,22 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
   SetLimits(options, &builder);
   if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
   int port = 0;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(service);
+  builder.AddListeningPort(options.listen, credentials, &port);
 
   std::unique_ptr<GrpcServer> result(new GrpcServer);
+  for (NamedService& named : services) {
+    builder.RegisterService(named.service.get());
+    result->names_.push_back(std::move(named.full_name));
+    result->services_.push_back(std::move(named.service));
+  }
   result->server_ = builder.BuildAndStart();
   if (result->server_ == nullptr || port <= 0) return absl::UnavailableError(failed);
   result->address_ = absl::StrCat(options.listen.substr(0, colon), ":", port);
-  SetReadiness(result->health(), /*ready=*/false);
+  result->SetReady(false);
   return result;
 }
+
+void GrpcServer::SetReady(bool ready) { SetReadiness(health(), names_, ready); }
 
 GrpcServer::~GrpcServer() {
   if (server_ != nullptr) Shutdown(absl::Now());

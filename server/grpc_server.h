@@ -1,13 +1,16 @@
-// The listening gRPC server: limits, keepalive, health and reflection around one service.
+// The listening gRPC server: limits, keepalive, health and reflection around the services of all dialects.
 #pragma once
 
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/named_service.h"
 
 namespace pass {
 
@@ -19,15 +22,18 @@ struct GrpcServerOptions {
 
 class GrpcServer {
  public:
-  // Serves at once; readiness is NOT_SERVING. `service` is borrowed. UNAVAILABLE: the port is taken or the
+  // Listens at once; every service is NOT_SERVING until SetReady. UNAVAILABLE: the port is taken or the
   // address is not ours.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const GrpcServerOptions& options,
-                                                           grpc::Service* service);
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const GrpcServerOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+      std::vector<NamedService> services);
   // As Shutdown now.
   ~GrpcServer();
 
   const std::string& address() const { return address_; }
   grpc::HealthCheckServiceInterface* health() const { return server_->GetHealthCheckService(); }
+  // What health says of every service. Says it only: calls are taken or refused by the services themselves.
+  void SetReady(bool ready);
 
   // Stops listening, lets calls in flight finish until `deadline`, cancels the rest and waits for their
   // reactors.
@@ -36,6 +42,8 @@ class GrpcServer {
  private:
   GrpcServer() = default;
 
+  std::vector<std::string> names_;                        // of the services
+  std::vector<std::unique_ptr<grpc::Service>> services_;  // before `server_`, which calls them
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

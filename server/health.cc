@@ -1,13 +1,12 @@
 #include "server/health.h"
 
-#include "pass_server/v1/generation.grpc.pb.h"
-#include "proto/messages.h"
 #include "server/logging.h"
 
 namespace pass {
 
-void SetReadiness(grpc::HealthCheckServiceInterface* health, bool ready) {
-  health->SetServingStatus(v1::PassService::service_full_name(), ready);
+void SetReadiness(grpc::HealthCheckServiceInterface* health, std::span<const std::string> services,
+                  bool ready) {
+  for (const std::string& service : services) health->SetServingStatus(service, ready);
 }
 
 bool EngineAlive(bool busy, absl::Time last_heartbeat, absl::Time now, absl::Duration limit) {

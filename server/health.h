@@ -1,8 +1,11 @@
-// grpc.health.v1: "" is liveness (would a restart help?), "pass_server.v1.PassService" is readiness.
+// The answers of grpc.health.v1: under the name "" liveness (would a restart help?), under the full name of
+// each service, such as "pass_server.v1.PassService", readiness (may calls come?).
 #pragma once
 
 #include <grpcpp/health_check_service_interface.h>
 
+#include <span>
+#include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -13,8 +16,9 @@
 
 namespace pass {
 
-// NOT_SERVING until told otherwise.
-void SetReadiness(grpc::HealthCheckServiceInterface* health, bool ready);
+// Readiness of all services at once: they share one model. `services`: their full names.
+void SetReadiness(grpc::HealthCheckServiceInterface* health, std::span<const std::string> services,
+                  bool ready);
 
 // The engine hangs if it has work and has not finished a step for longer than `limit`.
 bool EngineAlive(bool busy, absl::Time last_heartbeat, absl::Time now, absl::Duration limit);

@@ -1,25 +1,28 @@
 // pass-server: loads a model, serves it, and ends in order. Wires the concrete types; everything else is in
 // the library.
+#include <grpcpp/security/server_credentials.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/status_macros.h"
 #include "core/engine/engine_thread.h"
 #include "core/model/load.h"
 #include "server/config.h"
+#include "server/dialects/pass_v1/service.h"
+#include "server/gateway/gateway.h"
 #include "server/grpc_server.h"
 #include "server/health.h"
 #include "server/load_progress.h"
 #include "server/logging.h"
 #include "server/metrics.h"
 #include "server/metrics_endpoint.h"
+#include "server/named_service.h"
 #include "server/options_of_config.h"
-#include "server/pass_service.h"
 #include "server/ready_file.h"
 #include "server/shutdown_signal.h"
 #include "server/warm_up.h"
@@ -30,6 +33,13 @@ namespace {
 // Beyond the drain: time for the last messages to leave, and for the process to end after that.
 constexpr absl::Duration kLastMessages = absl::Seconds(2);
 constexpr absl::Duration kEnding = absl::Seconds(10);
+
+// The dialects that this server speaks, a line each.
+std::vector<NamedService> Dialects(Gateway* gateway) {
+  std::vector<NamedService> services;
+  services.push_back(pass_v1::MakeService(gateway));
+  return services;
+}
 
 void ReportModel(const ServedModel& model, const LoadedModel& loaded, LoadClock* load_clock,
                  Metrics* metrics) {
@@ -42,11 +52,11 @@ void ReportModel(const ServedModel& model, const LoadedModel& loaded, LoadClock*
                          .model = model.info.name});
 }
 
-void DrainAndStop(const ServerConfig& config, const Clock& clock, PassService* service, EngineThread* engine,
+void DrainAndStop(const ServerConfig& config, const Clock& clock, Gateway* gateway, EngineThread* engine,
                   GrpcServer* server) {
   Log(LogLevel::kInfo, "draining");
-  SetReadiness(server->health(), /*ready=*/false);
-  service->StopAccepting();
+  server->SetReady(false);
+  gateway->StopAccepting();
   const bool all_finished = engine->Drain(clock.Now() + config.drain_timeout);
   server->Shutdown(clock.Now() + kLastMessages);
   Log(LogLevel::kInfo, "stopped", {{"all_finished", all_finished}});
@@ -57,12 +67,14 @@ absl::Status Run(const ServerConfig& config) {
   const SystemClock clock;
   Metrics metrics(&clock);
   metrics.set_counting(false);
-  PassService service(ServiceOptionsOf(config), &metrics, &clock);
+  Gateway gateway(GatewayOptionsOf(config), &metrics, &clock);
 
   // The ports are open while the model loads: health says NOT_SERVING, calls get UNAVAILABLE.
   PASS_ASSIGN_OR_RETURN(const auto endpoint,
                         MetricsEndpoint::Start(config.metrics_listen, metrics.registry()));
-  PASS_ASSIGN_OR_RETURN(const auto server, GrpcServer::Start(GrpcServerOptionsOf(config), &service));
+  PASS_ASSIGN_OR_RETURN(
+      const auto server,
+      GrpcServer::Start(GrpcServerOptionsOf(config), grpc::InsecureServerCredentials(), Dialects(&gateway)));
   LoadClock load_clock(/*terminal=*/isatty(STDERR_FILENO) == 1);
   const auto progress = [&](std::string_view phase, double fraction) { load_clock.Report(phase, fraction); };
   PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(LoadOptionsOf(config), progress));
@@ -82,8 +94,8 @@ absl::Status Run(const ServerConfig& config) {
   metrics.set_counting(true);
 
   const Liveness liveness({}, &engine, server->health(), &clock);
-  service.Serve(&model, &engine);
-  SetReadiness(server->health(), /*ready=*/true);
+  gateway.Serve(&model, &engine);
+  server->SetReady(true);
   shutdown.BecomeOrderly();
   absl::Status status;
   if (!config.ready_file.empty()) {
@@ -97,7 +109,7 @@ absl::Status Run(const ServerConfig& config) {
          {"lookahead", int64_t{model.info.num_lookahead}}});
     shutdown.Wait();
   }
-  DrainAndStop(config, clock, &service, &engine, server.get());
+  DrainAndStop(config, clock, &gateway, &engine, server.get());
   return status;
 }
 

@@ -39,7 +39,7 @@ WarmUpOptions WarmUpOptionsOf(const ServerConfig& config) {
           .budget = kWarmUpTime};
 }
 
-ServiceOptions ServiceOptionsOf(const ServerConfig& config) {
+GatewayOptions GatewayOptionsOf(const ServerConfig& config) {
   return {.limits = {.max_prompt_bytes = config.max_prompt_bytes,
                      .method = *MethodOfName(config.method),
                      .lookahead = config.lookahead,

@@ -4,8 +4,8 @@
 #include "core/engine/engine.h"
 #include "core/model/load.h"
 #include "server/config.h"
+#include "server/gateway/gateway.h"
 #include "server/grpc_server.h"
-#include "server/pass_service.h"
 #include "server/warm_up.h"
 
 namespace pass {
@@ -13,7 +13,7 @@ namespace pass {
 LoadOptions LoadOptionsOf(const ServerConfig& config);
 EngineOptions EngineOptionsOf(const ServerConfig& config);
 WarmUpOptions WarmUpOptionsOf(const ServerConfig& config);
-ServiceOptions ServiceOptionsOf(const ServerConfig& config);
+GatewayOptions GatewayOptionsOf(const ServerConfig& config);
 GrpcServerOptions GrpcServerOptionsOf(const ServerConfig& config);
 
 }  // namespace pass

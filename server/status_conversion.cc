@@ -50,7 +50,7 @@ absl::Status Violations::ToStatus() const {
   if (empty()) return absl::OkStatus();
   google::rpc::BadRequest bad_request;
   std::string message = "invalid request:";
-  for (const FieldViolation& violation : reported_) {
+  for (const Violation& violation : reported_) {
     auto* entry = bad_request.add_field_violations();
     entry->set_field(violation.field);
     entry->set_description(violation.description);
@@ -81,16 +81,8 @@ absl::Status DuplicateIdError() {
   return absl::AlreadyExistsError("a request with this request_id is in flight");
 }
 
-absl::Status UnknownModelError() {
-  return absl::NotFoundError("no such model is loaded; GetModelInfo names the one that is");
-}
-
 absl::Status NoLookaheadError() {
   return absl::FailedPreconditionError("method \"pass\" needs look-ahead tokens, and none are loaded");
-}
-
-absl::Status NoChatTemplateError() {
-  return absl::FailedPreconditionError("the loaded model has no known chat template; send text or token_ids");
 }
 
 absl::Status ClientError(const absl::Status& error, const std::string& request_id) {

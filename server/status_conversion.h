@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "core/base/field_violation.h"
 
 namespace pass {
 
@@ -20,14 +19,19 @@ class Violations {
  public:
   static constexpr size_t kMaxReported = 16;
 
+  // `field`: its path in the API that the request came by. `description`: what would be right.
   void Add(std::string field, std::string description);
   bool empty() const { return reported_.empty(); }
-  const std::vector<FieldViolation>& reported() const { return reported_; }
   // OK when empty, else INVALID_ARGUMENT with a google.rpc.BadRequest.
   absl::Status ToStatus() const;
 
  private:
-  std::vector<FieldViolation> reported_;
+  struct Violation {
+    std::string field;
+    std::string description;
+  };
+
+  std::vector<Violation> reported_;
   size_t left_out_ = 0;
 };
 
@@ -36,9 +40,7 @@ absl::Status DrainingError();        // UNAVAILABLE, RetryInfo
 absl::Status QueueFullError();       // RESOURCE_EXHAUSTED, RetryInfo
 absl::Status DeadlinePassedError();  // DEADLINE_EXCEEDED
 absl::Status DuplicateIdError();     // ALREADY_EXISTS
-absl::Status UnknownModelError();    // NOT_FOUND
 absl::Status NoLookaheadError();     // FAILED_PRECONDITION
-absl::Status NoChatTemplateError();  // FAILED_PRECONDITION
 
 // What a client may hear of an error of the engine, the tokenizer or the model: the code and a fixed text.
 absl::Status ClientError(const absl::Status& error, const std::string& request_id);

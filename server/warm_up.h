@@ -6,7 +6,7 @@
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/engine/engine_thread.h"
-#include "server/served_model.h"
+#include "server/gateway/served_model.h"
 
 namespace pass {
 

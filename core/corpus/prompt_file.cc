@@ -106,11 +106,7 @@ absl::StatusOr<std::vector<Prompt>> ReadPromptFile(const std::string& path) {
 
 absl::StatusOr<std::vector<TokenId>> EncodePrompt(const Prompt& prompt, const TextModel& model) {
   if (!prompt.chat.empty()) return RenderChat(model.chat_template, prompt.chat, *model.tokenizer);
-  PASS_ASSIGN_OR_RETURN(std::vector<TokenId> ids, model.tokenizer->Encode(prompt.text));
-  if (model.tokenizer->add_bos() && model.tokenizer->bos().has_value()) {
-    ids.insert(ids.begin(), *model.tokenizer->bos());
-  }
-  return ids;
+  return EncodeText(prompt.text, *model.tokenizer, model.tokenizer->add_bos());
 }
 
 }  // namespace pass

@@ -10,7 +10,7 @@
 
 namespace pass::kernels {
 
-// As DraftTable<Bf16>::add_low_rank. Only where CpuHasAvx512Bf16().
+// As DraftTable<Bf16>::add_low_rank. Only on CPUs with AVX512-BF16.
 void AddLowRank(const LowRankData<Bf16>& data, int64_t begin, int64_t end, float* scratch);
 
 }  // namespace pass::kernels

@@ -51,9 +51,16 @@ struct DraftTable {
   void (*log_softmax)(float* x, int64_t count);
 };
 
-// The table for this CPU.
+// The table of an instruction set that the CPU has.
 template <typename T>
-const DraftTable<T>& DraftsForThisCpu();
+const DraftTable<T>& DraftTableOf(Isa isa);
+
+// That of ActiveIsa().
+template <typename T>
+const DraftTable<T>& DraftsForThisCpu() {
+  static const DraftTable<T>& table = DraftTableOf<T>(ActiveIsa());
+  return table;
+}
 
 inline int64_t LowRankScratchFloats(const PairMatrix& a, int64_t num_rows) {
   return num_rows * (2 * a.pairs() + a.blocks() * kPairBlock);

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/kernels/lanes.h"
+#include "core/kernels/linear_kernels.h"
 
 namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
@@ -254,7 +255,8 @@ void WidenAll(const T* in, float* out, int64_t count) {
 
 template <typename T>
 constexpr Table<T> MakeTable() {
-  return {AddRmsNorm<T>, RopeSplit<T>, Attention<T>, SwiGlu<T>, WidenAll<T>};
+  return {AddRmsNorm<T>, RopeSplit<T>,   Attention<T>,      SwiGlu<T>,
+          WidenAll<T>,   Multiply<T, T>, Multiply<T, float>};
 }
 
 }  // namespace

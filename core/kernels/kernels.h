@@ -10,12 +10,10 @@
 #include <cstdint>
 
 #include "core/kernels/attention_plan.h"
+#include "core/kernels/isa.h"
+#include "core/kernels/linear.h"
 
 namespace pass::kernels {
-
-struct Bf16 {
-  uint16_t bits;
-};
 
 // Pointers of one layer's attention.
 template <typename T>
@@ -47,14 +45,21 @@ struct Table {
   // out = silu(gate) * up for columns [begin, end) of all rows. gate_up: [rows, 2 * ffn_width], gate first.
   void (*swiglu)(const T* gate_up, int64_t rows, int64_t ffn_width, T* out, int64_t begin, int64_t end);
   void (*widen)(const T* in, float* out, int64_t count);
+  // Blocks [begin, end) of y [rows, out] = x W^T (linear.h), rounded to T or in fp32.
+  void (*multiply)(const LinearData<T>& data, T* y, int64_t begin, int64_t end);
+  void (*multiply_to_float)(const LinearData<T>& data, float* y, int64_t begin, int64_t end);
 };
 
-// The table for this CPU.
+// The table of an instruction set that the CPU has.
 template <typename T>
-const Table<T>& ForThisCpu();
+const Table<T>& TableOf(Isa isa);
 
-// The instruction set that ForThisCpu chose: "avx512bf16", "avx512", "avx2" or "generic".
-const char* InstructionSet();
+// That of ActiveIsa().
+template <typename T>
+const Table<T>& ForThisCpu() {
+  static const Table<T>& table = TableOf<T>(ActiveIsa());
+  return table;
+}
 
 inline int64_t AttentionScratchFloats(int group, int head_dim) {
   const int64_t block = int64_t{2} * kPageTokens * head_dim;

@@ -1,4 +1,3 @@
-#include "core/kernels/bf16_linear.h"
 #include "core/kernels/draft_kernels.h"
 #include "core/kernels/kernels.h"
 
@@ -19,80 +18,45 @@ PASS_DECLARE_TABLES(avx512bf16)
 #endif
 #undef PASS_DECLARE_TABLES
 
-namespace {
-
-enum class Isa { kGeneric, kAvx2, kAvx512, kAvx512Bf16 };
-
-Isa ChooseIsa() {
+// No kernel makes use of VNNI so far.
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
-    return __builtin_cpu_supports("avx512bf16") ? Isa::kAvx512Bf16 : Isa::kAvx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
-#endif
-  return Isa::kGeneric;
-}
-
-const Isa kIsa = ChooseIsa();
-
-}  // namespace
-
-// Here and not in bf16_linear.cc, none of which may run before the answer is known.
-bool CpuHasAvx512Bf16() {
-#if defined(__x86_64__)
-  return kIsa == Isa::kAvx512Bf16;
+#define PASS_CHOOSE(isa, table) \
+  switch (isa) {                \
+    case Isa::kAvx512Bf16:      \
+      return avx512bf16::table; \
+    case Isa::kAvx512Vnni:      \
+    case Isa::kAvx512:          \
+      return avx512::table;     \
+    case Isa::kAvx2:            \
+      return avx2::table;       \
+    case Isa::kGeneric:         \
+      break;                    \
+  }                             \
+  return generic::table
 #else
-  return false;
-#endif
-}
-
-#if defined(__x86_64__)
-#define PASS_CHOOSE(table)                                  \
-  do {                                                      \
-    if (kIsa == Isa::kAvx512Bf16) return avx512bf16::table; \
-    if (kIsa == Isa::kAvx512) return avx512::table;         \
-    if (kIsa == Isa::kAvx2) return avx2::table;             \
-    return generic::table;                                  \
-  } while (false)
-#else
-#define PASS_CHOOSE(table) return generic::table
+#define PASS_CHOOSE(isa, table) return generic::table
 #endif
 
 template <>
-const Table<Bf16>& ForThisCpu<Bf16>() {
-  PASS_CHOOSE(kBf16Table);
+const Table<Bf16>& TableOf<Bf16>([[maybe_unused]] Isa isa) {
+  PASS_CHOOSE(isa, kBf16Table);
 }
 
 template <>
-const Table<float>& ForThisCpu<float>() {
-  PASS_CHOOSE(kFloatTable);
+const Table<float>& TableOf<float>([[maybe_unused]] Isa isa) {
+  PASS_CHOOSE(isa, kFloatTable);
 }
 
 template <>
-const DraftTable<Bf16>& DraftsForThisCpu<Bf16>() {
-  PASS_CHOOSE(kBf16Drafts);
+const DraftTable<Bf16>& DraftTableOf<Bf16>([[maybe_unused]] Isa isa) {
+  PASS_CHOOSE(isa, kBf16Drafts);
 }
 
 template <>
-const DraftTable<float>& DraftsForThisCpu<float>() {
-  PASS_CHOOSE(kFloatDrafts);
+const DraftTable<float>& DraftTableOf<float>([[maybe_unused]] Isa isa) {
+  PASS_CHOOSE(isa, kFloatDrafts);
 }
 
 #undef PASS_CHOOSE
-
-const char* InstructionSet() {
-  switch (kIsa) {
-    case Isa::kAvx512Bf16:
-      return "avx512bf16";
-    case Isa::kAvx512:
-      return "avx512";
-    case Isa::kAvx2:
-      return "avx2";
-    case Isa::kGeneric:
-      break;
-  }
-  return "generic";
-}
 
 }  // namespace pass::kernels

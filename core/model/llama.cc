@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/kernels/kernels.h"
+#include "core/kernels/thread_team.h"
 #include "core/language_model/read_out.h"
 #include "core/model/rope.h"
 
@@ -43,7 +44,7 @@ Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, Lo
       rope_(MakeRopeTables(config, weights_.embedding.device())),
       cache_(std::move(cache)),
       drafter_(config.vocab_size, info_.shortlist_size, std::move(lookahead_.head)),
-      num_threads_(num_threads),
+      team_(num_threads),
       options_(weights_.embedding.options()) {
   const int64_t rows = info_.max_batch_rows;
   const int64_t heads_width = int64_t{config.num_heads} * config.head_dim;
@@ -54,12 +55,11 @@ Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, Lo
   buffers_.activated = at::zeros({rows, config.ffn_width}, options_);
 }
 
-// torch keeps the number of threads per calling thread.
-void Llama::UseThreads() {
-  thread_local const Llama* prepared = nullptr;
-  if (prepared == this) return;
-  if (num_threads_ > 0) at::set_num_threads(num_threads_);
-  prepared = this;
+// The team computes; what is left to torch is small. Its own threads would wait for each other by spinning.
+void Llama::KeepTorchOnThisThread() {
+  thread_local bool kept = false;
+  if (!kept) at::set_num_threads(1);
+  kept = true;
 }
 
 absl::Status Llama::CheckRow(std::span<const Row> rows, int index) const {
@@ -171,7 +171,8 @@ at::Tensor Llama::Hidden(std::span<const Row> rows) {
 absl::StatusOr<Llama::Outputs> Llama::Step(std::span<const Row> rows, std::span<const int64_t> wanted) {
   PASS_RETURN_IF_ERROR(Check(rows));
   const c10::InferenceMode guard;
-  UseThreads();
+  const TeamScope scope(&team_);
+  KeepTorchOnThisThread();
   last_rows_.assign(rows.begin(), rows.end());
   const at::Tensor hidden = Hidden(rows);
   if (wanted.empty()) return Outputs{};
@@ -203,8 +204,9 @@ absl::StatusOr<std::vector<RowResult>> Llama::Forward(std::span<const Row> rows)
   std::vector<RowResult> results(rows.size());
   if (wanted.empty()) return results;
   const at::Tensor logits = outputs.logits.to(at::kCPU);
+  const TeamScope scope(&team_);
   std::vector<ReadRow> read(wanted.size());
-  at::parallel_for(0, static_cast<int64_t>(wanted.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+  ParallelFor(0, static_cast<int64_t>(wanted.size()), /*grain=*/1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) read[i] = Read(rows[wanted[i]], logits, i);
   });
   for (size_t i = 0; i < wanted.size(); ++i) {
@@ -230,7 +232,8 @@ absl::StatusOr<at::Tensor> Llama::ForwardLogits(std::span<const Row> rows) try {
 
 absl::StatusOr<std::vector<Proposal>> Llama::Propose(std::span<const ProposalRequest> requests) try {
   const c10::InferenceMode guard;
-  UseThreads();
+  const TeamScope scope(&team_);
+  KeepTorchOnThisThread();
   return drafter_.Propose(requests);
 } catch (const std::exception& error) {
   return absl::InternalError(absl::StrCat("proposals failed: ", error.what()));

@@ -21,7 +21,7 @@ namespace pass {
 
 class Llama final : public LanguageModel {
  public:
-  // `num_threads`: torch's intra-op threads; 0: its default.
+  // `num_threads`: that compute, at least 1.
   Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, LookaheadWeights lookahead,
         KvCache cache, int num_threads);
 
@@ -61,7 +61,7 @@ class Llama final : public LanguageModel {
     Shortlist shortlist;
   };
   ReadRow Read(const Row& row, const at::Tensor& logits, int64_t index) const;
-  void UseThreads();
+  static void KeepTorchOnThisThread();
 
   LlamaConfig config_;
   HeadShape shape_;
@@ -71,7 +71,7 @@ class Llama final : public LanguageModel {
   RopeTables rope_;
   KvCache cache_;
   Drafter drafter_;
-  int num_threads_;
+  ThreadTeam team_;
   at::TensorOptions options_;   // compute type and device
   Buffers buffers_;             // of info_.max_batch_rows rows
   std::vector<Row> last_rows_;  // of the last forward, for Commit

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/usable_cpus.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/kernels/kernels.h"
 #include "core/model/llama.h"
@@ -79,7 +80,10 @@ ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const 
 
 absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress& progress) try {
   LoadedModel loaded;
-  if (options.num_threads > 0) at::set_num_threads(options.num_threads);
+  const int num_threads = options.num_threads > 0 ? options.num_threads : UsableCpus();
+  at::set_num_threads(num_threads);
+  ThreadTeam team(num_threads);  // packs the weights
+  const TeamScope scope(&team);
   PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
   LlamaConfig config = checkpoint->config();
@@ -87,11 +91,7 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   if (options.context_length > 0)
     config.context_length = std::min(config.context_length, options.context_length);
 
-  ComputeType compute_type = options.compute_type;
-  if (device.is_cpu() && compute_type == ComputeType::kBf16 && !OneDnnMultipliesBf16()) {
-    loaded.warnings.push_back("this CPU has no AVX-512 for bf16 products: computing in fp32");
-    compute_type = ComputeType::kFp32;
-  }
+  const ComputeType compute_type = options.compute_type;
   const at::ScalarType scalar_type = compute_type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
 
   const std::string fingerprint = checkpoint->Fingerprint();
@@ -110,7 +110,7 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, weights);
   weights.lm_head_rows.reset();  // the head has them if there is one
   loaded.model = std::make_unique<Llama>(config, std::move(info), std::move(weights),
-                                         std::move(lookahead_weights), std::move(cache), options.num_threads);
+                                         std::move(lookahead_weights), std::move(cache), num_threads);
   KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {
@@ -120,8 +120,7 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
 }  // namespace
 
 absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress) {
-  // On a thread of its own, which ends: libgomp keeps a team of workers for each thread that ever computed, and as soon as
-  // they outnumber the cores its barriers sleep instead of spinning, which would slow every later step by half.
+  // On a thread of its own, which ends, and with it the workers that libgomp made for it.
   absl::StatusOr<LoadedModel> loaded;
   std::thread([&] { loaded = Load(options, progress); }).join();
   return loaded;

@@ -21,7 +21,7 @@ struct LoadOptions {
   std::string lookahead_path;  // safetensors file of look-ahead tokens; empty: none
   ComputeType compute_type = ComputeType::kBf16;
   std::string device = "cpu";  // "cpu", "cuda", "cuda:1"
-  int num_threads = 0;         // torch's intra-op threads; 0: one per core
+  int num_threads = 0;         // that compute; 0: UsableCpus()
   int64_t kv_cache_bytes = int64_t{1} << 30;
   int32_t context_length = 0;  // 0: the model's own; else at most that
   int max_batch_rows = 512;    // rows of the largest forward

@@ -1,10 +1,9 @@
 #include "core/model/step_ops.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 
 #include "core/kernels/kernels.h"
+#include "core/kernels/thread_team.h"
 #include "core/model/aten_ops.h"
 #include "core/model/compute_type.h"
 
@@ -25,7 +24,7 @@ template <typename T>
 void AttentionOnCpu(const kernels::AttentionData<T>& data) {
   const auto& tasks = data.plan->tasks;
   const int64_t count = static_cast<int64_t>(tasks.size()) * data.num_kv_heads;
-  at::parallel_for(0, count, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+  ParallelFor(0, count, /*grain=*/1, [&](int64_t begin, int64_t end) {
     thread_local std::vector<float> scratch;
     scratch.resize(kernels::AttentionScratchFloats(data.group, data.head_dim));
     for (int64_t i = begin; i < end; ++i) {
@@ -43,7 +42,7 @@ void AddRmsNorm(at::Tensor& residual, const at::Tensor& delta, const at::Tensor&
   if (!residual.is_cpu()) return aten::AddRmsNorm(residual, delta, weight, epsilon, out);
   ForComputeType(out, [&]<typename T>(T*) {
     const T* added = delta.defined() ? Data<T>(delta) : nullptr;
-    at::parallel_for(0, residual.size(0), kRowsPerThread, [&](int64_t begin, int64_t end) {
+    ParallelFor(0, residual.size(0), kRowsPerThread, [&](int64_t begin, int64_t end) {
       kernels::ForThisCpu<T>().add_rms_norm(Data<float>(residual), added, Data<float>(weight),
                                             static_cast<float>(epsilon), residual.size(1), Data<T>(out),
                                             begin, end);
@@ -55,7 +54,7 @@ void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const at::Tensor
                const HeadShape& shape, at::Tensor& query, at::Tensor& keys, at::Tensor& values) {
   if (!qkv.is_cpu()) return aten::RopeSplit(qkv, tables, positions, shape, query, keys, values);
   ForComputeType(qkv, [&]<typename T>(T*) {
-    at::parallel_for(0, qkv.size(0), kRowsPerThread, [&](int64_t begin, int64_t end) {
+    ParallelFor(0, qkv.size(0), kRowsPerThread, [&](int64_t begin, int64_t end) {
       kernels::ForThisCpu<T>().rope_split(Data<T>(qkv), Data<float>(tables.cos), Data<float>(tables.sin),
                                           Data<int32_t>(positions), shape.heads, shape.kv_heads,
                                           shape.head_dim, Data<float>(query), Data<T>(keys), Data<T>(values),
@@ -87,7 +86,7 @@ void SwiGlu(const at::Tensor& gate_up, at::Tensor& out) {
   if (!gate_up.is_cpu()) return aten::SwiGlu(gate_up, out);
   ForComputeType(out, [&]<typename T>(T*) {
     const int64_t rows = out.size(0), width = out.size(1);
-    at::parallel_for(0, width, std::max<int64_t>(1, kGatesPerThread / rows), [&](int64_t begin, int64_t end) {
+    ParallelFor(0, width, std::max<int64_t>(1, kGatesPerThread / rows), [&](int64_t begin, int64_t end) {
       kernels::ForThisCpu<T>().swiglu(Data<T>(gate_up), rows, width, Data<T>(out), begin, end);
     });
   });

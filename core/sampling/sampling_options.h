@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/base/field_violation.h"
+#include "core/sampling/option_violation.h"
 
 namespace pass {
 
@@ -22,8 +22,8 @@ struct SamplingOptions {
 
   bool greedy() const { return temperature < kGreedyBelow; }
 
-  // Every field that is out of range or not a number, by its name in the public API. Empty: all is well.
-  std::vector<FieldViolation> Validate() const;
+  // Every option that is out of range or not a number, not only the first. Empty: all is well.
+  std::vector<OptionViolation> Validate() const;
 };
 
 }  // namespace pass

@@ -39,4 +39,11 @@ absl::StatusOr<TextModel> LoadTextModel(const std::string& path) {
   return model;
 }
 
+absl::StatusOr<std::vector<TokenId>> EncodeText(std::string_view text, const Tokenizer& tokenizer,
+                                                bool add_bos, bool parse_control) {
+  PASS_ASSIGN_OR_RETURN(std::vector<TokenId> ids, tokenizer.Encode(text, parse_control));
+  if (add_bos && tokenizer.bos().has_value()) ids.insert(ids.begin(), *tokenizer.bos());
+  return ids;
+}
+
 }  // namespace pass

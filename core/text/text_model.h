@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,5 +23,9 @@ struct TextModel {
 // generation_config.json). Errors: one line that names file, key and cure. An unknown pre-tokenizer is
 // refused by name.
 absl::StatusOr<TextModel> LoadTextModel(const std::string& path);
+
+// Text as ids, with bos in front if it is wanted and the tokenizer has one. Errors of Tokenizer::Encode.
+absl::StatusOr<std::vector<TokenId>> EncodeText(std::string_view text, const Tokenizer& tokenizer,
+                                                bool add_bos, bool parse_control = false);
 
 }  // namespace pass

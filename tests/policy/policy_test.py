@@ -52,6 +52,10 @@ class TheRules(unittest.TestCase):
             "core/decode/a.cc": "core/engine/engine.h",
             "core/engine/a.cc": "core/model/load.h",
             "server/a.cc": "client/client.h",
+            "server/b.cc": "proto/messages.h",
+            "server/gateway/a.h": "proto/messages.h",
+            "server/gateway/a.cc": "server/config.h",
+            "server/dialects/one/a.cc": "server/grpc_server.h",
             "client/a.cc": "core/base/clock.h",
             "bench/a.cc": "server/service.h",
         }
@@ -65,10 +69,47 @@ class TheRules(unittest.TestCase):
             "core/decode/a.cc": "core/language_model/language_model.h",
             "core/engine/a.cc": "core/text/stream_decoder.h",
             "server/a.cc": "core/model/load.h",
+            "server/b.cc": "server/gateway/gateway.h",
+            "server/gateway/a.cc": "server/metrics.h",
+            "server/dialects/one/a.cc": "server/gateway/gateway.h",
+            "server/dialects/one/b.cc": "proto/messages.h",
             "client/a.cc": "pass_server/v1/generation.grpc.pb.h",
         }
         for path, header in along.items():
             self.assert_silent({path: including(header)})
+
+    def test_dialects_are_apart(self):
+        against = {
+            "server/gateway/a.cc": "google/rpc/status.pb.h",
+            "server/gateway/b.cc": "server/dialects/one/reply.h",
+            "server/dialects/one/a.cc": "server/dialects/two/reply.h",
+            "server/health.cc": "server/dialects/one/service.h",
+        }
+        for path, header in against.items():
+            self.assert_bites(rules.dialects_are_apart, {path: including(header)})
+        self.assert_silent({"server/dialects/one/a.cc": including("server/dialects/one/reply.h")})
+        self.assert_silent({"server/main.cc": including("server/dialects/one/service.h")})
+
+    def test_one_type_has_one_name(self):
+        one = "#pragma once\nnamespace pass {\nstruct Draft {\n  int token = 0;\n};\n}  // namespace pass\n"
+        for other in (
+            one,
+            "namespace pass {\nclass Draft final : public Base<int, 2> {\n};\n}",
+            "namespace pass {\nenum class Draft : uint8_t { kOne };\n}",
+            "namespace pass {\nnamespace {\nint x = f({1});\n}\nclass ABSL_LOCKABLE Draft {};\n}",
+            "namespace pass {\ntemplate <typename T>\nstruct [[nodiscard]] Draft {};\n}",
+        ):
+            for path in ("core/model/a.h", "server/a.cc", "client/a.h", "bench/a.cc"):
+                self.assert_bites(rules.one_type_one_name, {"core/decode/draft.h": one, path: other})
+        for other in (
+            "namespace pass {\nstruct Draft;\nenum class Draft : uint8_t;\nDraft f(struct Draft d) { return {}; }\n}",
+            "namespace pass {\nnamespace {\nstruct Draft {};\n}\n}",
+            "namespace pass {\nclass Source {\n  struct Draft {};\n};\n}",
+            "namespace pass::bench {\nstruct Draft {};\n}",
+            "namespace pass {\n// struct Draft {\nconst char* kText = \"struct Draft {\";\n}",
+            "namespace pass {\nvoid f() {\n  struct Draft {};\n}\ntemplate <>\nstruct Draft<int> {};\n}",
+        ):
+            self.assert_silent({"core/decode/draft.h": one, "core/decode/a.cc": other})
 
     def test_model_is_closed(self):
         self.assert_bites(rules.model_is_closed, {"tests/server/a.cc": including("core/model/weights.h")})

@@ -22,6 +22,8 @@ ENGINE = ["core/engine/"] + DECODE + TEXT
 CHECKPOINT = ["core/checkpoint/"] + FILES
 MODEL = ["core/model/load.h"]
 PROTO = ["proto/", "pass_server/v1/"]
+SERVER_BASE = ["server/logging.h", "server/metrics.h", "server/status_conversion.h"]
+GATEWAY = ["server/gateway/"] + SERVER_BASE + ENGINE
 ARROWS = {
     "core/base": [],
     "core/sampling": BASE,
@@ -35,7 +37,9 @@ ARROWS = {
     "core/decode": SEAM,
     "core/engine": DECODE + TEXT,
     "core/train": ENGINE + CORPUS + CHECKPOINT + ["core/model/"],
-    "server": ENGINE + MODEL + PROTO,
+    "server/gateway": GATEWAY,
+    "server/dialects": ["server/config.h", "server/named_service.h"] + GATEWAY + PROTO,
+    "server": ENGINE + MODEL,
     "client": PROTO,
     "bench": ["client/"] + ENGINE + CORPUS + MODEL + PROTO,
 }
@@ -59,6 +63,36 @@ def includes(tree):
                 yield path, header
 
 
+# A definition of a class, struct, union or enum: the body or the base follows the name, with attributes before it and
+# `final` behind it. A forward declaration has neither, a specialisation has its arguments behind the name.
+TYPE = re.compile(r"\b(?:class|struct|union|enum(?:\s+(?:class|struct))?)\s+(?:[A-Z_]+(?:\([^()]*\))?\s+)*"
+                  r"(?:\[\[[^\]]*\]\]\s*)*(\w+)(?:\s+final)?\s*(?::(?!:)[^;{}()]*)?$")
+NAMESPACE = re.compile(r"\b(?:inline\s+)?namespace\b\s*([\w:]*)\s*$")
+NOT_CODE = re.compile(r"""//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<!\w)'(?:\\.|[^'\\\n])+'|"""
+                      r"^[ \t]*#(?:\\\n|[^\n])*", re.DOTALL | re.MULTILINE)
+
+
+def types_defined(text):
+    """The qualified names of the types that a file defines at namespace scope, anonymous namespaces left out."""
+    code = NOT_CODE.sub(" ", text)
+    scopes = []  # of each open brace: the namespace that it opens, or None inside of anything else
+    start = 0
+    for brace in re.finditer(r"[{};]", code):
+        head = code[start:brace.start()]
+        start = brace.end()
+        if brace.group() == "}":
+            del scopes[-1:]
+        if brace.group() != "{":
+            continue
+        namespace = NAMESPACE.search(head)
+        scope = None
+        if all(scopes) and namespace:
+            scope = namespace.group(1) or None
+        elif all(scopes) and (name := TYPE.search(head)):
+            yield "::".join(scopes + [name.group(1)])
+        scopes.append(scope)
+
+
 def _folder(path):
     return next((folder for folder in ARROWS if path.startswith(folder + "/")), None)
 
@@ -72,6 +106,29 @@ def arrows(tree):
         allowed = ARROWS[folder] + [folder + "/"]
         if not any(header == name or (name.endswith("/") and header.startswith(name)) for name in allowed):
             yield f"{path}: {folder} must not include {header}"
+
+
+def dialects_are_apart(tree):
+    """The gateway knows no generated message, a dialect knows no other dialect, and of the rest only main knows any."""
+    for path, header in includes(tree):
+        if path.startswith("server/gateway/") and header.endswith(".pb.h"):
+            yield f"{path}: {header} is a dialect's, and the gateway serves all of them"
+        if not path.startswith("server/") or path == "server/main.cc" or not header.startswith("server/dialects/"):
+            continue
+        if path.split("/")[:3] != header.split("/")[:3]:
+            yield f"{path}: {header} is for server/main.cc and its own folder"
+
+
+def one_type_one_name(tree):
+    """Two types with one qualified name break the one-definition rule, in silence, once they are linked together."""
+    homes = {}
+    for path in sorted(tree):
+        if SOURCE.search(path) and path.startswith(("core/", "server/", "client/", "bench/")):
+            for name in types_defined(tree[path]):
+                homes.setdefault(name, []).append(path)
+    for name, paths in homes.items():
+        if len(paths) > 1:
+            yield f"{', '.join(paths)}: each defines a type {name}"
 
 
 def model_is_closed(tree):
@@ -153,8 +210,8 @@ def documented(tree):
             yield f"server/metric_series.cc: pass_{metric} is not in docs/OPERATIONS.md"
 
 
-RULES = [arrows, model_is_closed, torch_headers, core_is_bare, no_parent_includes, short_files, every_test_is_built,
-         no_machine_paths, plain_names, documented]
+RULES = [arrows, dialects_are_apart, one_type_one_name, model_is_closed, torch_headers, core_is_bare,
+         no_parent_includes, short_files, every_test_is_built, no_machine_paths, plain_names, documented]
 
 
 def check(tree):

@@ -56,9 +56,9 @@ TEST(Health, IsAliveFromTheStartAndReadyWhenTold) {
   TestServer server;
   EXPECT_TRUE(Serving(server, ""));
   EXPECT_FALSE(Serving(server, "pass_server.v1.PassService"));
-  SetReadiness(server.grpc().health(), true);
+  server.grpc().SetReady(true);
   EXPECT_TRUE(Serving(server, "pass_server.v1.PassService"));
-  SetReadiness(server.grpc().health(), false);
+  server.grpc().SetReady(false);
   EXPECT_FALSE(Serving(server, "pass_server.v1.PassService"));
   EXPECT_TRUE(Serving(server, ""));
 }
@@ -119,12 +119,11 @@ TEST(GrpcServer, ServesReflectionOnlyWhenAsked) {
 
 TEST(GrpcServer, NamesTheFlagOfAPortThatIsTaken) {
   TestServer server;
-  PassService service({}, &server.metrics(), nullptr);
-  const auto second = GrpcServer::Start({.listen = server.grpc().address()}, &service);
+  const auto second = StartGrpcServer({.listen = server.grpc().address()}, &server.gateway());
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("--listen"));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(server.grpc().address()));
-  EXPECT_FALSE(GrpcServer::Start({.listen = "nonsense"}, &service).ok());
+  EXPECT_FALSE(StartGrpcServer({.listen = "nonsense"}, &server.gateway()).ok());
 }
 
 TEST(MetricsEndpoint, NamesTheFlagOfAPortThatIsTaken) {

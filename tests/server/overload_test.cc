@@ -79,7 +79,7 @@ TEST(Overload, FinishesWhatRunsAndRefusesTheRestWhileDraining) {
   auto running =
       std::async(std::launch::async, [&] { return ReadStream(server.stub(), TextRequest("a", 20)); });
   server.gate().AwaitHeld();
-  server.service().StopAccepting();
+  server.gateway().StopAccepting();
   auto drained =
       std::async(std::launch::async, [&] { return server.engine().Drain(absl::InfiniteFuture()); });
   const CompleteResult late = CallComplete(server.stub(), TextRequest("b", 2));
@@ -166,7 +166,7 @@ std::unique_ptr<v1::PassService::Stub> NarrowStub(TestServer& server) {
 
 TEST(Overload, MergesWhatASlowReaderLeavesAndLosesNothing) {
   TestServerOptions options = OneAtATime();
-  options.service.outbox_tokens = 1000;
+  options.gateway.outbox_tokens = 1000;
   TestServer server(options);
   const CompleteResult expected = CallComplete(server.stub(), WholePool());
   const auto narrow = NarrowStub(server);
@@ -189,7 +189,7 @@ TEST(Overload, MergesWhatASlowReaderLeavesAndLosesNothing) {
 
 TEST(Overload, PausesASlowReaderWithoutLosingAnything) {
   TestServerOptions options = OneAtATime();
-  options.service.outbox_tokens = 4;
+  options.gateway.outbox_tokens = 4;
   TestServer server(options);
   const CompleteResult expected = CallComplete(server.stub(), WholePool());
   const auto narrow = NarrowStub(server);
@@ -206,7 +206,7 @@ TEST(Overload, PausesASlowReaderWithoutLosingAnything) {
 
 TEST(Overload, CutsOffAReaderThatDoesNotComeBack) {
   TestServerOptions options = OneAtATime();
-  options.service.outbox_tokens = 4;
+  options.gateway.outbox_tokens = 4;
   options.engine.slow_reader_limit = absl::Milliseconds(20);
   TestServer server(options);
   const auto narrow = NarrowStub(server);

@@ -2,12 +2,14 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/server_credentials.h>
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
 
 #include <sstream>
 #include <utility>
 
+#include "server/dialects/pass_v1/service.h"
 #include "server/logging.h"
 #include "tests/fakes/byte_tokenizer.h"
 
@@ -43,9 +45,16 @@ void Gate::AwaitHeld() {
   mutex_.Await(absl::Condition(&held));
 }
 
+absl::StatusOr<std::unique_ptr<GrpcServer>> StartGrpcServer(const GrpcServerOptions& options,
+                                                            const Gateway* gateway) {
+  std::vector<NamedService> services;
+  services.push_back(pass_v1::MakeService(gateway));
+  return GrpcServer::Start(options, grpc::InsecureServerCredentials(), std::move(services));
+}
+
 TestServer::TestServer(TestServerOptions options)
     : metrics_(&clock_),
-      service_(options.service, &metrics_, &clock_),
+      gateway_(options.gateway, &metrics_, &clock_),
       table_(options.model, std::move(options.logits)) {
   static const absl::Status quiet = ConfigureLogging("text", "error");
   EXPECT_TRUE(quiet.ok());
@@ -63,8 +72,8 @@ TestServer::TestServer(TestServerOptions options)
       std::make_unique<Engine>(&table_, served_.text.tokenizer.get(), served_.text.end_of_sequence_ids,
                                options.engine, &metrics_, &clock_),
       options.max_queue, &clock_);
-  if (options.serve) service_.Serve(&served_, engine_.get());
-  auto grpc = GrpcServer::Start(options.grpc, &service_);
+  if (options.serve) gateway_.Serve(&served_, engine_.get());
+  auto grpc = StartGrpcServer(options.grpc, &gateway_);
   EXPECT_TRUE(grpc.ok()) << grpc.status();
   grpc_ = *std::move(grpc);
   channel_ = grpc::CreateChannel(grpc_->address(), grpc::InsecureChannelCredentials());
@@ -78,7 +87,7 @@ TestServer::~TestServer() {
 
 void TestServer::DrainAndStop(absl::Duration last_messages) {
   stopped_ = true;
-  service_.StopAccepting();
+  gateway_.StopAccepting();
   engine_->Drain(clock_.Now());
   grpc_->Shutdown(clock_.Now() + last_messages);
 }

@@ -14,9 +14,9 @@
 #include "core/engine/engine_thread.h"
 #include "pass_server/v1/generation.grpc.pb.h"
 #include "proto/messages.h"
+#include "server/gateway/gateway.h"
 #include "server/grpc_server.h"
 #include "server/metrics.h"
-#include "server/pass_service.h"
 #include "tests/fakes/table_model.h"
 
 namespace pass {
@@ -42,11 +42,15 @@ struct TestServerOptions {
   LogitsFunction logits = RandomLogits({.seed = 7, .shared_scale = 8.0});
   EngineOptions engine = {};
   int max_queue = 64;
-  ServiceOptions service = {};
+  GatewayOptions gateway = {};
   GrpcServerOptions grpc = {};
   bool serve = true;  // false: as while the model loads
   ChatTemplate chat_template = {};
 };
+
+// A listening server with the one service that the tests call.
+absl::StatusOr<std::unique_ptr<GrpcServer>> StartGrpcServer(const GrpcServerOptions& options,
+                                                            const Gateway* gateway);
 
 class TestServer {
  public:
@@ -54,7 +58,7 @@ class TestServer {
   ~TestServer();
 
   Metrics& metrics() { return metrics_; }
-  PassService& service() { return service_; }
+  Gateway& gateway() { return gateway_; }
   GrpcServer& grpc() { return *grpc_; }
   EngineThread& engine() { return *engine_; }
   Gate& gate() { return gate_; }
@@ -73,7 +77,7 @@ class TestServer {
  private:
   SystemClock clock_;
   Metrics metrics_;
-  PassService service_;
+  Gateway gateway_;
   Gate gate_;
   TableModel table_;
   ServedModel served_;

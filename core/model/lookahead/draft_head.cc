@@ -1,6 +1,5 @@
 #include "core/model/lookahead/draft_head.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>

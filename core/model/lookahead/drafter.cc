@@ -1,6 +1,5 @@
 #include "core/model/lookahead/drafter.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -16,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/kernels/draft_kernels.h"
+#include "core/kernels/thread_team.h"
 
 namespace pass {
 namespace {
@@ -50,7 +50,7 @@ void ForEach(size_t count, const at::Tensor& where, F f) {
     for (int64_t i = begin; i < end; ++i) f(static_cast<size_t>(i));
   };
   if (where.is_cpu()) {
-    at::parallel_for(0, static_cast<int64_t>(count), /*grain_size=*/1, range);
+    ParallelFor(0, static_cast<int64_t>(count), /*grain=*/1, range);
   } else {
     range(0, static_cast<int64_t>(count));
   }

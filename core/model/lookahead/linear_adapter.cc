@@ -1,6 +1,5 @@
 #include "core/model/lookahead/linear_adapter.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/linear.h>
@@ -10,9 +9,9 @@
 #include <vector>
 
 #include "core/base/check.h"
-#include "core/kernels/bf16_linear.h"
 #include "core/kernels/bf16_low_rank.h"
 #include "core/kernels/draft_kernels.h"
+#include "core/kernels/thread_team.h"
 
 namespace pass {
 namespace {
@@ -48,7 +47,8 @@ void AddOnCpu(const PairMatrix& a, const PairMatrix& b, const at::Tensor& x, std
                                      .y = static_cast<T*>(y.data_ptr())};
   const int64_t first = begin / kPairBlock, last = (end + kPairBlock - 1) / kPairBlock;
   if constexpr (std::is_same_v<T, Bf16>) {
-    if (kernels::CpuHasAvx512Bf16()) return kernels::AddLowRank(data, first, last, scratch.data());
+    if (kernels::ActiveIsa() == kernels::Isa::kAvx512Bf16)
+      return kernels::AddLowRank(data, first, last, scratch.data());
   }
   kernels::DraftsForThisCpu<T>().add_low_rank(data, first, last, scratch.data());
 }
@@ -67,7 +67,7 @@ void LinearAdapter::Add(const at::Tensor& x, std::span<const int64_t> rows, cons
   if (rows.empty()) return;
   if (!x.is_cpu()) return Aten(x, rows, a_, b_, y);
   constexpr int64_t kGrain = 64;  // outputs
-  at::parallel_for(0, (out_ + kGrain - 1) / kGrain, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+  ParallelFor(0, (out_ + kGrain - 1) / kGrain, /*grain=*/1, [&](int64_t begin, int64_t end) {
     AddOnThisThread(x, rows, y, begin * kGrain, std::min(end * kGrain, out_));
   });
 }

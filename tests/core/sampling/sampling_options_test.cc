@@ -15,30 +15,29 @@ using ::testing::IsEmpty;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-std::vector<std::string> FieldsOf(const SamplingOptions& options) {
-  std::vector<std::string> fields;
-  for (const FieldViolation& violation : options.Validate()) fields.push_back(violation.field);
-  return fields;
+std::vector<std::string> NamesOf(const SamplingOptions& options) {
+  std::vector<std::string> names;
+  for (const OptionViolation& violation : options.Validate()) names.push_back(violation.name);
+  return names;
 }
 
 TEST(SamplingOptions, AcceptsTheEndsOfEveryRange) {
-  EXPECT_THAT(FieldsOf({}), IsEmpty());
-  EXPECT_THAT(FieldsOf({.temperature = 0, .top_k = 0, .top_p = 1e-9, .min_p = 0}), IsEmpty());
-  EXPECT_THAT(FieldsOf({.temperature = 100, .top_k = 1 << 30, .top_p = 1, .min_p = 1}), IsEmpty());
+  EXPECT_THAT(NamesOf({}), IsEmpty());
+  EXPECT_THAT(NamesOf({.temperature = 0, .top_k = 0, .top_p = 1e-9, .min_p = 0}), IsEmpty());
+  EXPECT_THAT(NamesOf({.temperature = 100, .top_k = 1 << 30, .top_p = 1, .min_p = 1}), IsEmpty());
 }
 
-TEST(SamplingOptions, NamesEveryFieldThatIsOutOfRange) {
-  EXPECT_THAT(FieldsOf({.temperature = 100.1, .top_k = -1, .top_p = 0, .min_p = 1.1}),
-              ElementsAre("sampling.temperature", "sampling.top_k", "sampling.top_p", "sampling.min_p"));
-  EXPECT_THAT(FieldsOf({.temperature = -0.1, .top_p = 1.1, .min_p = -0.1}),
-              ElementsAre("sampling.temperature", "sampling.top_p", "sampling.min_p"));
+TEST(SamplingOptions, NamesEveryOptionThatIsOutOfRange) {
+  EXPECT_THAT(NamesOf({.temperature = 100.1, .top_k = -1, .top_p = 0, .min_p = 1.1}),
+              ElementsAre("temperature", "top_k", "top_p", "min_p"));
+  EXPECT_THAT(NamesOf({.temperature = -0.1, .top_p = 1.1, .min_p = -0.1}),
+              ElementsAre("temperature", "top_p", "min_p"));
 }
 
 TEST(SamplingOptions, RefusesWhatIsNotANumber) {
-  EXPECT_THAT(FieldsOf({.temperature = kNan, .top_p = kNan, .min_p = kNan}),
-              ElementsAre("sampling.temperature", "sampling.top_p", "sampling.min_p"));
-  EXPECT_THAT(FieldsOf({.temperature = std::numeric_limits<double>::infinity()}),
-              ElementsAre("sampling.temperature"));
+  EXPECT_THAT(NamesOf({.temperature = kNan, .top_p = kNan, .min_p = kNan}),
+              ElementsAre("temperature", "top_p", "min_p"));
+  EXPECT_THAT(NamesOf({.temperature = std::numeric_limits<double>::infinity()}), ElementsAre("temperature"));
 }
 
 TEST(SamplingOptions, IsGreedyBelowTheSmallestTemperature) {

@@ -76,9 +76,7 @@ TEST_P(LinearAdapterOfType, IsAddedByEveryPathOfALinear) {
   MakeWeights({16, 576, 960});
   const at::Tensor weight = (at::randn({960, 576}) / 24).to(GetParam()), x = Random({5, 576});
   const std::vector<int64_t> rows = {1, 4};
-  std::vector<Linear::Path> paths = {Linear::Path::kAten, Linear::BestPath(weight)};
-  if (GetParam() == at::kFloat || OneDnnMultipliesBf16()) paths.push_back(Linear::Path::kOneDnn);
-  for (const Linear::Path path : paths) {
+  for (const Linear::Path path : {Linear::Path::kAten, Linear::Path::kOwn}) {
     const Linear linear(weight, path);
     const at::Tensor expected = linear(x);
     adapter_.Add(x, rows, expected);

@@ -1,0 +1,143 @@
+#include "server/dialects/pass_v1/service.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/text/stream_decoder.h"
+#include "core/text/text_model.h"
+#include "pass_server/v1/generation.grpc.pb.h"
+#include "proto/messages.h"
+#include "server/config.h"
+#include "server/dialects/pass_v1/prompt.h"
+#include "server/dialects/pass_v1/reply.h"
+#include "server/dialects/pass_v1/translate.h"
+#include "server/gateway/stream_reactor.h"
+#include "server/gateway/unary_reactor.h"
+#include "server/status_conversion.h"
+
+namespace pass::pass_v1 {
+namespace {
+
+const char* ChatFormatName(ChatFormat format) {
+  switch (format) {
+    case ChatFormat::kChatMl:
+      return "chatml";
+    case ChatFormat::kLlama3:
+      return "llama3";
+    case ChatFormat::kNone:
+      break;
+  }
+  return "none";
+}
+
+absl::Status TooLong(const char* field, int64_t limit, const char* unit) {
+  Violations violations;
+  violations.Add(field, absl::StrCat("at most ", limit, " ", unit));
+  return violations.ToStatus();
+}
+
+// The calls that need no engine: each fills its response.
+
+absl::Status Tokenize(const Gateway& gateway, const v1::TokenizeRequest& request,
+                      v1::TokenizeResponse* response) {
+  PASS_ASSIGN_OR_RETURN(const ServedModel* model, gateway.Available());
+  const int64_t limit = gateway.limits().max_prompt_bytes;
+  if (static_cast<int64_t>(request.text().size()) > limit) return TooLong("text", limit, "bytes");
+  const Tokenizer& tokenizer = *model->text.tokenizer;
+  const bool add_bos = request.has_add_bos() ? request.add_bos() : tokenizer.add_bos();
+  const auto ids = EncodeText(request.text(), tokenizer, add_bos, request.parse_control());
+  if (!ids.ok()) return ClientError(ids.status(), "Tokenize");
+  response->mutable_token_ids()->Assign(ids->begin(), ids->end());
+  return absl::OkStatus();
+}
+
+absl::Status Detokenize(const Gateway& gateway, const v1::DetokenizeRequest& request,
+                        v1::DetokenizeResponse* response) {
+  PASS_ASSIGN_OR_RETURN(const ServedModel* model, gateway.Available());
+  const int64_t limit = gateway.limits().max_prompt_bytes;
+  if (request.token_ids_size() > limit) return TooLong("token_ids", limit, "ids");
+  Violations violations;
+  CheckTokenIds(request.token_ids(), model->info.vocab_size, "token_ids", &violations);
+  PASS_RETURN_IF_ERROR(violations.ToStatus());
+  StreamDecoderOptions options;
+  options.skip_special_tokens = request.skip_special_tokens();
+  StreamDecoder decoder(model->text.tokenizer.get(), options);
+  std::string* text = response->mutable_text();
+  for (const TokenId id : request.token_ids()) text->append(decoder.Push(id).text);
+  text->append(decoder.Flush());
+  return absl::OkStatus();
+}
+
+absl::Status GetModelInfo(const Gateway& gateway, v1::GetModelInfoResponse* response) {
+  PASS_ASSIGN_OR_RETURN(const ServedModel* model, gateway.Available());
+  const ModelInfo& info = model->info;
+  response->set_model(info.name);
+  response->set_architecture(info.architecture);
+  response->set_dtype(info.dtype);
+  response->set_device(info.device);
+  response->set_fingerprint(info.fingerprint);
+  response->set_vocab_size(info.vocab_size);
+  response->set_context_length(model->max_sequence_tokens);
+  response->set_lookahead(info.num_lookahead);
+  response->set_chat_format(ChatFormatName(model->text.chat_template.format));
+  const std::vector<TokenId>& ends = model->text.end_of_sequence_ids;
+  response->mutable_end_of_sequence_ids()->Assign(ends.begin(), ends.end());
+  response->add_methods("auto");
+  response->add_methods("plain");
+  response->add_methods("tree");
+  if (info.num_lookahead > 0) response->add_methods("pass");
+  response->set_server_version(ServerVersion());
+  return absl::OkStatus();
+}
+
+class PassService final : public v1::PassService::CallbackService {
+ public:
+  explicit PassService(const Gateway* gateway) : gateway_(*gateway) {}
+
+  grpc::ServerWriteReactor<v1::GenerateResponse>* Generate(grpc::CallbackServerContext* context,
+                                                           const v1::GenerateRequest* request) override {
+    return AnswerWithStream<StreamReply>(gateway_, context, "Generate", [&](const ServedModel& model) {
+      return Translate(*request, model, gateway_.limits());
+    });
+  }
+
+  grpc::ServerUnaryReactor* Complete(grpc::CallbackServerContext* context, const v1::GenerateRequest* request,
+                                     v1::CompleteResponse* response) override {
+    return AnswerWithMessage<WholeReply>(
+        gateway_, context, "Complete",
+        [&](const ServedModel& model) { return Translate(*request, model, gateway_.limits()); }, response);
+  }
+
+  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context, const v1::TokenizeRequest* request,
+                                     v1::TokenizeResponse* response) override {
+    return AnswerAtOnce(pass_v1::Tokenize(gateway_, *request, response), context);
+  }
+
+  grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context,
+                                       const v1::DetokenizeRequest* request,
+                                       v1::DetokenizeResponse* response) override {
+    return AnswerAtOnce(pass_v1::Detokenize(gateway_, *request, response), context);
+  }
+
+  grpc::ServerUnaryReactor* GetModelInfo(grpc::CallbackServerContext* context,
+                                         const v1::GetModelInfoRequest* /*request*/,
+                                         v1::GetModelInfoResponse* response) override {
+    return AnswerAtOnce(pass_v1::GetModelInfo(gateway_, response), context);
+  }
+
+ private:
+  const Gateway& gateway_;
+};
+
+}  // namespace
+
+NamedService MakeService(const Gateway* gateway) {
+  return {.full_name = v1::PassService::service_full_name(),
+          .service = std::make_unique<PassService>(gateway)};
+}
+
+}  // namespace pass::pass_v1
