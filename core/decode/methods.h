@@ -40,7 +40,7 @@ struct MethodEntry {
   std::string_view name;  // in the API, in logs and in labels
   std::unique_ptr<Decoder> (*make)(const DecoderOptions& options);
   bool for_auto = false;  // byte for byte it gives plain decoding's tokens: `auto` may switch to and from it
-  bool needs_lookahead = false;  // without look-ahead tokens it is refused
+  bool needs_lookahead = false;  // without look-ahead tokens it has nothing to draft from
 };
 
 inline constexpr MethodEntry kMethods[] = {
