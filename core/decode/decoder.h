@@ -1,10 +1,13 @@
 // A decoder decides, for one sequence, which rows the next forward has and which tokens come of them. It
 // never calls the model itself. So the engine can put the rows of many sequences into one forward, and their
-// questions into one call.
+// requests for proposals into one call.
+//
+// A draft is a token that a decoder proposes; the forward over its row decides whether it is accepted. In a
+// tree a draft is called a candidate, with or without a row.
 //
 // A step is what one sequence does in one forward. It has four parts, in this order:
-//   Ask, Answer   in turn until Ask returns nothing. The decoder asks the model for proposals (candidates for
-//                 one token, see LanguageModel::Propose) and is given them.
+//   Ask, Answer   in turn until Ask returns nothing. The decoder asks the model for proposals (likely tokens
+//                 for one place, see LanguageModel::Propose) and is given them.
 //   Choose        only if offer() is not null. The engine says which of the offered candidates get a row.
 //   Plan          the decoder returns the rows of the forward.
 //   Absorb        the decoder is given one result per row and returns the tokens that are now decided.
@@ -13,8 +16,8 @@
 //
 // Invariants
 //  1. Between two steps a sequence has one newest token, at index `position`. All tokens before it are
-//     committed, or their rows ride in the same forward. The newest token itself is not committed, and its
-//     row is the first of the next step. This is the frontier.
+//     committed, or their rows ride in the same forward as prefill rows. The newest token itself is not
+//     committed, and its row is the first of the next step. This is the frontier.
 //  2. After Absorb the caller commits the rows that `commit` names. The last emitted token is then the newest
 //     token, so commit.size() == emitted.size().
 #pragma once

@@ -7,10 +7,10 @@
 // proposal behind x_{n+1}. Its q_k is the proposal after temperature and filters, and 0 for every other
 // token. Behind the last look-ahead row the head's recurrent step goes on.
 //
-// The chain ends early when the next draft would hardly be reached. A draft costs a proposal and a row of the
-// validation, about a tenth of what a kept draft saves, and half of the drafts that are reached are kept. The
-// end depends on drafts already drawn and on nothing else, so it does not touch the distribution of a draft
-// that is made.
+// The chain ends early when the next draft would hardly be reached, for this reason. A draft costs a proposal
+// and a row of the validation, about a tenth of what a kept draft saves. Half of the drafts that are reached
+// are kept. The end depends on drafts already drawn and on nothing else, so it does not touch the
+// distribution of a draft that is made.
 //
 // Owner: PassDecoder. Thread: the engine's.
 #pragma once

@@ -1,8 +1,9 @@
 // The candidates for a sequence's next tokens, as a tree. Its root is the newest token. A node at depth d is
 // a candidate for the token of index position + d.
 //
-// The walk begins at the root and goes on to the child whose token is the target token drawn at the node, as
-// long as there is one. A node's reach is how likely the walk comes to it.
+// After the forward comes the walk. It begins at the root. It goes on to the child whose token is the target
+// token drawn at the node, as long as there is such a child with a row. A node's reach is the probability
+// that the walk comes to it.
 //
 // Invariants: a parent comes before its children. Siblings have different tokens. A node's reach is at most
 // its parent's, and the reaches of siblings sum to no more than their parent's.
@@ -36,7 +37,7 @@ struct DraftNode {
   TokenId token = 0;
   int parent = -1;  // the root's is -1
   int depth = 0;
-  double reach = 1.0;      // estimated probability that the walk comes here
+  double reach = 1.0;      // estimated, while every candidate on the way has a row
   Evidence evidence = {};  // unused at the root
   DraftHandle next = 0;    // Proposal::next of the proposal made behind this node; 0: none was made
 };

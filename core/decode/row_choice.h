@@ -5,9 +5,10 @@
 // node is worth P(the walk stops at the node) * group_value[l]. Here group_value[l] is how many more tokens,
 // net of costs, the next step brings with such a group than with none.
 //
-// The walk stops at a node with the node's reach less the reaches of its chosen children. So a chosen child
-// takes some worth away from its parent's group. Both depend on each other along the tree only: for each
-// length of its parent's group, the best choice in a subtree is known.
+// The probability that the walk stops at a node is the node's reach less the reaches of its chosen children.
+// So a chosen child takes worth away from its parent's group. This ties a node to its parent and to nothing
+// else. So it is enough to know, for each node and each length of its parent's group, the best choice in the
+// node's subtree.
 //
 // Pure functions.
 #pragma once

@@ -1,7 +1,7 @@
 // Continuous batching: one decoding loop for all requests. Step() runs one forward for everything that is
 // ready. The engine has no thread and no lock of its own, so tests drive it by hand.
 //
-// Owner: EngineThread. Thread: one at a time, the engine thread.
+// Owner: in the server EngineThread. Thread: one at a time, in the server the engine thread.
 //
 // Invariants
 //  1. Every request given to Submit gets exactly one OnFinish.
