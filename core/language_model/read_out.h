@@ -8,8 +8,8 @@
 
 namespace pass {
 
-// `logits`: float32 [vocabulary], of this row. Gives kNothing, kToken and kDistribution; a shortlist is the
-// model's own business. INTERNAL in the result's status: the logits are not numbers.
+// For rows that ask for nothing, a token or a distribution; a shortlist is made by the model itself.
+// `logits`: float32 [vocabulary], of this row. INTERNAL in the result's status: the logits are not numbers.
 RowResult ReadOut(std::span<const float> logits, const Row& row);
 
 }  // namespace pass
