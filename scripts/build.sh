@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# build.sh [TARGET...]: configures once for each set of arguments, then builds.
+# build.sh [TARGET...]: configures once for each set of arguments, then builds. With CI=true a warning is an error, without
+# another flag for the compiler: what was built without it is not built again.
 source "$(dirname "$0")/settings.sh"
 scripts/deps.sh packages libtorch protos
 
-arguments=(-DCMAKE_BUILD_TYPE=Release "-DLIBTORCH=$(libtorch_path)" "-DPASS_COMMON_PROTOS=$(site_packages)"
-  "-DPASS_WERROR=$([[ ${CI:-} == true ]] && echo ON || echo OFF)")
+arguments=(-DCMAKE_BUILD_TYPE=Release "-DLIBTORCH=$(libtorch_path)" "-DPASS_COMMON_PROTOS=$(site_packages)")
 scripts/configure.sh "$BUILD" "${arguments[@]}"
 (($#)) && set -- --target "$@"
-cmake --build "$BUILD" --parallel "$JOBS" "$@"
+log=$BUILD/build.log
+cmake --build "$BUILD" --parallel "$JOBS" "$@" 2>&1 | tee "$log"
+if [[ ${CI:-} == true ]] && grep -q 'warning:' "$log"; then
+  die "warnings are errors in CI: see above"
+fi

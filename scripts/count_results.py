@@ -20,12 +20,14 @@ def cases(path):
     return passed, failed
 
 
-def ctest_cases(folder):
+def ctest_cases(path):
+    """ctest-NAME.xml, with GoogleTest's reports in gtest-NAME beside it."""
     passed = failed = 0
-    for program in ElementTree.parse(folder / "ctest.xml").iter("testcase"):
+    reports = path.with_name(path.stem.replace("ctest", "gtest", 1))
+    for program in ElementTree.parse(path).iter("testcase"):
         program_failed = program.get("status") in ("fail", "notrun")  # notrun: the program is missing
         try:
-            counts = cases(folder / "gtest" / f"{program.get('name')}.xml")
+            counts = cases(reports / f"{program.get('name')}.xml")
         except (FileNotFoundError, ElementTree.ParseError):
             counts = (0, 0) if program_failed else (int(program.get("status") == "run"), 0)
         passed += counts[0]
@@ -34,10 +36,11 @@ def ctest_cases(folder):
 
 
 def main(folder):
-    try:
-        counts = [ctest_cases(folder), cases(folder / "pytest.xml")]
-    except FileNotFoundError as error:
-        sys.exit(f"error: {error.filename} is missing: not all tests ran")
+    for needed in ("ctest.xml", "pytest.xml"):
+        if not (folder / needed).exists():
+            sys.exit(f"error: {folder / needed} is missing: not all tests ran")
+    counts = [ctest_cases(path) for path in sorted(folder.glob("ctest*.xml"))]
+    counts += [cases(path) for path in sorted([*folder.glob("pytest*.xml"), *folder.glob("gtest-*.xml")])]
     passed, failed = map(sum, zip(*counts))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

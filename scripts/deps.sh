@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# deps.sh WHAT...: installs what is missing of: packages, lint-packages, libtorch, protos, proto-lint, model, plots, test.
+# deps.sh WHAT...: installs what is missing of: packages, emulation-packages, lint-packages, libtorch, protos, proto-lint, model, plots, test.
 source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc libspdlog-dev prometheus-cpp-dev libabsl-dev libgtest-dev libgmock-dev libpcre2-dev
   nlohmann-json3-dev libcli11-dev libxxhash-dev python3-venv)
+emulation_packages=(qemu-user)
 lint_packages=(clang-format clang-tidy libomp-14-dev)  # clang needs an omp.h of its own
 
 install_packages() {
@@ -60,6 +61,7 @@ install_libtorch() {
 for what in "$@"; do
   case $what in
     packages) install_packages "${build_packages[@]}" ;;
+    emulation-packages) install_packages "${emulation_packages[@]}" ;;
     lint-packages) install_packages "${lint_packages[@]}" ;;
     libtorch) if [[ -z ${LIBTORCH:-} ]]; then install_libtorch; fi ;;
     protos) install protos --no-deps ;;

@@ -11,9 +11,9 @@ failed=0
 GTEST_OUTPUT="xml:$results/gtest/" ctest --test-dir "$BUILD" --output-on-failure --no-tests=error --parallel "$JOBS" \
   --output-junit "$results/ctest.xml" || failed=1
 
-export PASS_BUILD_DIR=$BUILD PASS_MODEL PASS_LOOKAHEAD PASS_EMBEDDINGS=$default_embeddings
-PASS_MODEL=$(model_path)
-PASS_LOOKAHEAD=$(lookahead_path)
+export TEST_BUILD_DIR=$BUILD TEST_MODEL TEST_LOOKAHEAD TEST_EMBEDDINGS=$default_embeddings
+TEST_MODEL=$(model_path)
+TEST_LOOKAHEAD=$(lookahead_path)
 shopt -s nullglob
 python_tests=(tests/e2e tests/core/text/*_test.py tests/core/model/*_test.py)
 "$VENV/bin/python" -m pytest -q --junitxml "$results/pytest.xml" "${python_tests[@]}" || failed=1

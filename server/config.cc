@@ -127,7 +127,7 @@ absl::Status ServerConfig::Validate() const {
     if (!status.ok()) return status;
   }
   if (!MethodOfName(method).has_value()) {
-    return absl::InvalidArgumentError("--method must be auto, plain, pass or tree");
+    return absl::InvalidArgumentError("--method must be " + MethodNames());
   }
   if (slow_reader_timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError("--slow-reader-timeout must be above 0");

@@ -49,6 +49,7 @@ void ReportModel(const ServedModel& model, const LoadedModel& loaded, LoadClock*
                          .torch = LibTorchVersion(),
                          .device = model.info.device,
                          .dtype = model.info.dtype,
+                         .isa = InstructionSet(),
                          .model = model.info.name});
 }
 
@@ -77,9 +78,11 @@ absl::Status Run(const ServerConfig& config) {
       GrpcServer::Start(GrpcServerOptionsOf(config), grpc::InsecureServerCredentials(), Dialects(&gateway)));
   LoadClock load_clock(/*terminal=*/isatty(STDERR_FILENO) == 1);
   const auto progress = [&](std::string_view phase, double fraction) { load_clock.Report(phase, fraction); };
-  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(LoadOptionsOf(config), progress));
+  // What can be wrong is found before the long work.
+  PASS_RETURN_IF_ERROR(CheckModel(LoadOptionsOf(config)));
   load_clock.Report("tokenizer", 0);
   PASS_ASSIGN_OR_RETURN(TextModel text, LoadTextModel(config.model));
+  PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(LoadOptionsOf(config), progress));
   PASS_ASSIGN_OR_RETURN(const ServedModel model, MakeServedModel(*loaded.model, std::move(text)));
 
   const EngineOptions engine_options = EngineOptionsOf(config);

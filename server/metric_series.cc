@@ -71,6 +71,7 @@ Metrics::Series::Series()
           AddGauge(*registry, "kv_cache_usage_ratio", "Reserved share of the pages for keys and values")),
       last_step(
           AddGauge(*registry, "engine_last_step_timestamp_seconds", "Unix time of the last forward's end")),
+      start_time(AddGauge(*registry, "process_start_time_seconds", "Unix time of the start")),
       slow_reader_cutoffs(AddCounter(*registry, "slow_reader_cutoffs_total",
                                      "Requests cut off because their reader fell behind")),
       prompt_tokens(AddCounter(*registry, "prompt_tokens_total", "Prompt tokens of admitted requests")),
@@ -79,6 +80,8 @@ Metrics::Series::Series()
       decode_rows(rows.Add({{"kind", "decode"}})),
       lookahead_rows(rows.Add({{"kind", "lookahead"}})),
       prefill_rows(rows.Add({{"kind", "prefill"}})),
+      planner_rows(
+          AddGauge(*registry, "planner_rows", "Rows of the last forward that the planner shared out")),
       first_token_seconds(AddHistogram(*registry, "time_to_first_token_seconds",
                                        "From the call to the first step with a token", SecondBuckets())),
       inter_token_seconds(AddHistogram(
@@ -102,6 +105,7 @@ Metrics::Series::Series()
                                       IntegerBuckets(/*last=*/32))) {
   AddOutcomes();
   AddForwards();
+  AddControlArm();
   AddDrafts();
 }
 
@@ -111,6 +115,14 @@ void Metrics::Series::AddOutcomes() {
   for (size_t i = 0; i < kNumFinishReasons; ++i) {
     requests[i] = &by_outcome.Add({{"outcome", std::string(FinishReasonName(static_cast<FinishReason>(i)))}});
   }
+  constexpr std::array<const char*, kNumStatusCodes> kCodes = {
+      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+      "DATA_LOSS", "UNAUTHENTICATED"};
+  auto& by_code =
+      CounterFamily(*registry, "requests_by_code_total", "Requests by the status that their client got");
+  for (size_t i = 0; i < kNumStatusCodes; ++i) codes[i] = &by_code.Add({{"code", kCodes[i]}});
   constexpr std::array<const char*, kNumRejectionReasons> kReasons = {
       "invalid",  "unknown_model", "failed_precondition", "queue_full", "loading",
       "draining", "deadline",      "duplicate_id",        "internal"};
@@ -139,9 +151,29 @@ void Metrics::Series::AddForwards() {
           .steps = &steps.Add(labels), .seconds = &seconds.Add(labels), .tokens = &tokens.Add(labels)};
     }
   }
+  for (size_t i = 0; i < kNumRowBuckets; ++i) {
+    const std::string rows = i + 1 == kNumRowBuckets ? "more" : absl::StrCat(1 << i);
+    forward_seconds[i] =
+        &AddHistogram(*registry, "forward_seconds", "Time of a forward, by its rows (rounded up)",
+                      SecondBuckets(), {{"rows", rows}});
+  }
   for (size_t i = 0; i < kNumMethods; ++i) {
     step_seconds[i] = &AddHistogram(*registry, "step_seconds", "Time of a stream's validation step",
                                     SecondBuckets(), {{"method", std::string(kMethods[i].name)}});
+  }
+}
+
+void Metrics::Series::AddControlArm() {
+  auto& steps = CounterFamily(*registry, "control_arm_steps_total",
+                              "Forwards that decoded plain for comparison, and the one behind each of them");
+  auto& seconds = CounterFamily(*registry, "control_arm_seconds_total", "Time of these forwards");
+  auto& resting =
+      GaugeFamily(*registry, "auto_resting", "1: method auto decodes plain, because trees did not pay");
+  for (size_t i = 0; i < kNumBatchBuckets; ++i) {
+    const Labels labels = {{"batch", absl::StrCat(LargestBatchOf(i))}};
+    control_arm_steps[i] = &steps.Add(labels);
+    control_arm_seconds[i] = &seconds.Add(labels);
+    auto_resting[i] = &resting.Add(labels);
   }
 }
 

@@ -16,9 +16,11 @@
 namespace pass {
 
 inline constexpr size_t kNumFinishReasons = 5;
+inline constexpr size_t kNumStatusCodes = 17;
 inline constexpr size_t kNumRejectionReasons = 9;
 inline constexpr size_t kNumCancelCauses = 4;
-inline constexpr int kMaxPositions = 32;  // draft positions that are counted apart
+inline constexpr size_t kNumRowBuckets = 8;  // forwards of 1, 2, 4, ... 64 and more rows
+inline constexpr int kMaxPositions = 32;     // draft positions that are counted apart
 
 // By method and batch bucket.
 struct BatchSeries {
@@ -38,8 +40,10 @@ struct Metrics::Series {
   prometheus::Gauge& waiting;
   prometheus::Gauge& kv_usage;
   prometheus::Gauge& last_step;
+  prometheus::Gauge& start_time;
 
   std::array<prometheus::Counter*, kNumFinishReasons> requests{};
+  std::array<prometheus::Counter*, kNumStatusCodes> codes{};  // by gRPC status code
   std::array<prometheus::Counter*, kNumRejectionReasons> rejected{};
   std::array<prometheus::Counter*, kNumCancelCauses> cancelled{};
   prometheus::Counter& slow_reader_cutoffs;
@@ -48,6 +52,11 @@ struct Metrics::Series {
 
   std::array<prometheus::Counter*, kNumForwardKinds> forwards{};
   std::array<std::array<BatchSeries, kNumBatchBuckets>, kNumForwardKinds> batches{};
+  std::array<prometheus::Counter*, kNumBatchBuckets> control_arm_steps{};
+  std::array<prometheus::Counter*, kNumBatchBuckets> control_arm_seconds{};
+  std::array<prometheus::Gauge*, kNumBatchBuckets> auto_resting{};
+  prometheus::Gauge& planner_rows;
+  std::array<prometheus::Histogram*, kNumRowBuckets> forward_seconds{};
   prometheus::Family<prometheus::Counter>& rows;
   prometheus::Counter& decode_rows;
   prometheus::Counter& lookahead_rows;
@@ -73,6 +82,7 @@ struct Metrics::Series {
  private:
   void AddOutcomes();
   void AddForwards();
+  void AddControlArm();
   void AddDrafts();
 };
 

@@ -1,6 +1,7 @@
 #include "server/metrics.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "absl/time/time.h"
 #include "core/engine/batch_bucket.h"
@@ -12,6 +13,10 @@ namespace {
 
 double Seconds(absl::Duration duration) { return absl::ToDoubleSeconds(duration); }
 
+size_t RowBucketOf(int rows) {
+  return std::min<size_t>(std::bit_width(static_cast<unsigned>(std::max(rows, 1)) - 1), kNumRowBuckets - 1);
+}
+
 template <typename Enum>
 size_t Index(Enum value) {
   return static_cast<size_t>(value);
@@ -19,7 +24,9 @@ size_t Index(Enum value) {
 
 }  // namespace
 
-Metrics::Metrics(const Clock* clock) : clock_(clock), series_(std::make_unique<Series>()) {}
+Metrics::Metrics(const Clock* clock) : clock_(clock), series_(std::make_unique<Series>()) {
+  series_->start_time.Set(absl::ToDoubleSeconds(clock_->Now() - absl::UnixEpoch()));
+}
 Metrics::~Metrics() = default;
 
 std::shared_ptr<prometheus::Registry> Metrics::registry() const { return series_->registry; }
@@ -30,6 +37,7 @@ void Metrics::SetBuildInfo(const BuildInfo& info) {
             {"torch", info.torch},
             {"device", info.device},
             {"dtype", info.dtype},
+            {"isa", info.isa},
             {"model", info.model}})
       .Set(1);
 }
@@ -39,6 +47,11 @@ void Metrics::SetLoadSeconds(std::string_view phase, double seconds) {
 }
 
 void Metrics::CountRejected(RejectionReason reason) { series_->rejected[Index(reason)]->Increment(); }
+
+void Metrics::CountStatus(absl::StatusCode code) {
+  if (!counting_.load(std::memory_order_relaxed)) return;
+  series_->codes[std::min(Index(code), kNumStatusCodes - 1)]->Increment();
+}
 
 void Metrics::CountCancelled(CancelCause cause) {
   series_->cancelled[Index(cause)]->Increment();
@@ -62,8 +75,17 @@ void Metrics::OnForward(const ForwardReport& report) {
   series_->decode_rows.Increment(report.decode_rows - report.lookahead_rows);
   series_->lookahead_rows.Increment(report.lookahead_rows);
   series_->prefill_rows.Increment(report.prefill_rows);
+  const int rows = report.decode_rows + report.prefill_rows;
+  series_->forward_seconds[RowBucketOf(rows)]->Observe(Seconds(report.time));
   if (report.kind == ForwardKind::kPrefill) return;
-  const BatchSeries& batch = series_->batches[Index(report.kind)][BatchBucketOf(report.sequences)];
+  const size_t bucket = BatchBucketOf(report.sequences);
+  series_->auto_resting[bucket]->Set(report.auto_rests ? 1 : 0);
+  if (report.kind == KindOf(Method::kTree)) series_->planner_rows.Set(report.decode_rows);
+  if (report.control) {
+    series_->control_arm_steps[bucket]->Increment();
+    series_->control_arm_seconds[bucket]->Increment(Seconds(report.time));
+  }
+  const BatchSeries& batch = series_->batches[Index(report.kind)][bucket];
   batch.steps->Increment();
   batch.seconds->Increment(Seconds(report.time));
   batch.tokens->Increment(report.emitted_tokens);

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "core/base/clock.h"
 #include "core/engine/observer.h"
 
@@ -37,6 +38,7 @@ struct BuildInfo {
   std::string torch;
   std::string device;
   std::string dtype;
+  std::string isa;  // of the CPU kernels
   std::string model;
 };
 
@@ -55,6 +57,8 @@ class Metrics final : public EngineObserver {
   void set_counting(bool counting) { counting_.store(counting); }
 
   void CountRejected(RejectionReason reason);
+  // The status that a request's client gets, whether the engine had taken the request or not.
+  void CountStatus(absl::StatusCode code);
   void CountCancelled(CancelCause cause);
   void ObserveMessage(int tokens);
 

@@ -62,6 +62,10 @@ static_assert(MethodsAreInOrder(), "a line for each enumerator, in their order")
 
 constexpr const MethodEntry& EntryOf(Method method) { return kMethods[IndexOf(method)]; }  // any but kAuto
 
+constexpr bool NeedsLookahead(Method method) {
+  return method != Method::kAuto && EntryOf(method).needs_lookahead;
+}
+
 // The name of any method, kAuto included.
 constexpr std::string_view MethodName(Method method) {
   return method == Method::kAuto ? "auto" : EntryOf(method).name;

@@ -10,7 +10,6 @@
 #include "core/engine/forward_part.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
-#include "core/engine/speculation/speculation.h"
 
 namespace pass {
 namespace {
@@ -60,6 +59,9 @@ absl::Status EngineOptions::Validate() const {
   absl::Status status = AtLeastOne(max_sequences, "max_sequences");
   status.Update(AtLeastOne(row_budget, "row_budget"));
   status.Update(AtLeastOne(prefill_chunk_rows, "prefill_chunk_rows"));
+  if (!(control_share >= 0 && control_share <= 1)) {
+    status.Update(absl::InvalidArgumentError("control_share must be from 0 to 1"));
+  }
   if (slow_reader_limit <= absl::ZeroDuration()) {
     status.Update(absl::InvalidArgumentError("slow_reader_limit must be above 0"));
   }
@@ -75,7 +77,7 @@ Engine::Engine(LanguageModel* model, const Tokenizer* tokenizer, std::vector<Tok
       observer_(observer != nullptr ? observer : &no_observer_),
       clock_(clock),
       row_budget_(std::min(options.row_budget, model->info().max_batch_rows)),
-      speculation_(std::make_unique<Speculation>(model->info())) {}
+      speculation_(model->info(), options.control_share) {}
 
 Engine::~Engine() {
   for (const auto& sequence : running_) model_->Close(*sequence->model_id());
@@ -85,7 +87,7 @@ void Engine::Submit(RequestHandle handle, GenerationRequest request, std::shared
   if (request.received == absl::InfinitePast()) request.received = clock_->Now();
   const SequenceContext context{.model = &model_->info(),
                                 .tokenizer = tokenizer_,
-                                .calibration = speculation_->calibration(),
+                                .calibration = speculation_.calibration(),
                                 .end_of_sequence_ids = end_of_sequence_ids_,
                                 .text_sources = options_.text_sources};
   waiting_.push_back(std::make_unique<Sequence>(handle, std::move(request), std::move(sink), context));
@@ -108,7 +110,7 @@ void Engine::CancelAll(FinishReason reason, const absl::Status& error) {
 // A model that fails here fails on the first request too, and then somebody hears of it.
 void Engine::Prepare() {
   if (options_.measuring_time <= absl::ZeroDuration()) return;
-  speculation_->MeasureCosts(*model_, *clock_, options_.measuring_time);
+  speculation_.MeasureCosts(*model_, *clock_, options_.measuring_time);
 }
 
 bool Engine::Step() {
@@ -181,7 +183,9 @@ bool Engine::AdmitNext() {
 }
 
 void Engine::ChooseMethods() {
+  choice_ = {};
   int batch = 0;
+  bool all_choose = true;
   std::vector<Sequence*> choosers;
   for (const auto& sequence : running_) {
     const RowNeed need = sequence->need();
@@ -189,11 +193,25 @@ void Engine::ChooseMethods() {
     if (need.prefill_rows == 0) ++batch;
     if (need.prefill_rows <= options_.prefill_chunk_rows && sequence->MayChooseMethod()) {
       choosers.push_back(sequence.get());
+    } else if (need.prefill_rows == 0) {
+      all_choose = false;
     }
   }
   if (choosers.empty()) return;
-  const Method method = speculation_->ChooseMethod(std::max(batch, 1));
-  for (Sequence* sequence : choosers) sequence->SetMethod(method);
+  choice_ = speculation_.ChooseMethod(std::max(batch, 1), all_choose);
+  for (Sequence* sequence : choosers) sequence->SetMethod(choice_.method);
+}
+
+// What of a forward belongs to the comparison with plain decoding.
+void Engine::MarkControl(ForwardReport& report) {
+  const bool behind = std::exchange(after_control_, false);
+  report.auto_rests = choice_.resting;
+  if (choice_.control && report.kind == KindOf(Method::kPlain)) {
+    report.control = after_control_ = true;
+  } else if (behind && choice_.method != Method::kPlain && report.kind == KindOf(choice_.method)) {
+    report.control = true;
+    report.kind = ForwardKind::kMixed;
+  }
 }
 
 std::vector<RowGrant> Engine::GrantRows() const {
@@ -209,7 +227,7 @@ absl::Status Engine::Draft(std::span<const RowGrant> grants) {
     std::vector<std::pair<Sequence*, int>> askers;
     for (size_t i = 0; i < running_.size(); ++i) {
       if (!grants[i].decode) continue;
-      const int count = running_[i]->Ask(speculation_->least_reach(), requests);
+      const int count = running_[i]->Ask(speculation_.least_reach(), requests);
       if (count > 0) askers.emplace_back(running_[i].get(), count);
     }
     if (requests.empty()) return absl::OkStatus();
@@ -246,7 +264,7 @@ std::vector<size_t> Engine::ChooseRows(std::span<const RowGrant> grants) {
                       .sampled = !sequence.request().sampling.greedy()});
   }
   if (offers.empty()) return choosers;
-  std::vector<RowChoice> choices = speculation_->ShareRows(offers, forward);
+  std::vector<RowChoice> choices = speculation_.ShareRows(offers, forward);
   for (size_t i = 0; i < choosers.size(); ++i) {
     running_[choosers[i]]->decoder().Choose(std::move(choices[i]));
   }
@@ -307,10 +325,11 @@ void Engine::HandOver(std::span<const ForwardPart> parts, std::span<const size_t
                       absl::Time start) {
   const absl::Time now = clock_->Now();
   ForwardReport report = Describe(parts);
+  MarkControl(report);
   report.time = now - start;
   std::vector<const Absorbed*> outcomes;
   for (size_t i : choosers) outcomes.push_back(parts[i].absorbed.has_value() ? &*parts[i].absorbed : nullptr);
-  speculation_->Observe(report, outcomes);
+  speculation_.Observe(report, outcomes);
   observer_->OnForward(report);
   for (size_t i = 0; i < parts.size(); ++i) {
     Sequence& sequence = *running_[i];
@@ -339,7 +358,7 @@ void Engine::Finish(Sequence& sequence) {
   if (sequence.model_id().has_value()) model_->Close(*sequence.model_id());
   const absl::Time now = clock_->Now();
   if (sequence.ReportDue()) Report(sequence, now);
-  const FinishReport report = sequence.Finish(*speculation_, now);
+  const FinishReport report = sequence.Finish(speculation_, now);
   const bool cut_off = report.reason == FinishReason::kCancelled || report.reason == FinishReason::kDeadline;
   if (cut_off && sequence.model_id().has_value()) observer_->OnCancelFreed(now - sequence.end_time());
   observer_->OnFinish(report);

@@ -20,6 +20,7 @@
 #include "core/base/clock.h"
 #include "core/engine/observer.h"
 #include "core/engine/request.h"
+#include "core/engine/speculation/speculation.h"
 #include "core/engine/token_sink.h"
 #include "core/language_model/language_model.h"
 #include "core/text/tokenizer.h"
@@ -33,6 +34,7 @@ struct EngineOptions {
   bool text_sources = true;      // `tree` drafts from the request's own text too, not from the model alone
   // Time that Prepare may spend on measuring what rows cost. What is not measured is learned while serving.
   absl::Duration measuring_time = absl::ZeroDuration();
+  double control_share = 0.01;  // share of the forwards of `auto` that decode plain for comparison, 0 to 1
   absl::Duration slow_reader_limit = absl::Seconds(30);  // a sink that is not Ready for so long is cancelled
 
   // INVALID_ARGUMENT names the option and its range.
@@ -42,7 +44,6 @@ struct EngineOptions {
 using RequestHandle = uint64_t;  // never reused, never 0
 
 class Sequence;
-class Speculation;
 struct ForwardPart;
 struct RowGrant;
 
@@ -86,6 +87,7 @@ class Engine {
   void DropEnded(Sequences& sequences);
   bool AdmitNext();
   void ChooseMethods();
+  void MarkControl(ForwardReport& report);
   std::vector<RowGrant> GrantRows() const;
   absl::Status Draft(std::span<const RowGrant> grants);
   // Returns the indices into running_ of the sequences whose candidates were chosen from.
@@ -107,9 +109,11 @@ class Engine {
   EngineObserver* const observer_;
   const Clock* const clock_;
   const int row_budget_;
-  std::unique_ptr<Speculation> speculation_;
-  Sequences waiting_;  // oldest first
-  Sequences running_;  // oldest first
+  Speculation speculation_;
+  AutoPolicy::Choice choice_;   // for the sequences with `auto` in the next forward
+  bool after_control_ = false;  // the last forward was plain for comparison
+  Sequences waiting_;           // oldest first
+  Sequences running_;           // oldest first
 };
 
 }  // namespace pass

@@ -28,7 +28,12 @@ struct ForwardReport {
   int lookahead_rows = 0;  // of decode_rows
   int prefill_rows = 0;
   int emitted_tokens = 0;
-  absl::Duration time;  // proposals, forward, draws and commits
+  // The forward belongs to the control arm: it decodes plain for comparison, or it is the one after such a
+  // forward, whose drafts lack what the plain one did not prepare. The latter counts as mixed too, so that
+  // its time counts for neither method.
+  bool control = false;
+  bool auto_rests = false;  // `auto` decodes plain, because trees did not pay in this batch bucket
+  absl::Duration time;      // proposals, forward, draws and commits
 };
 
 }  // namespace pass

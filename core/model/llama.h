@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "core/kernels/thread_team.h"
 #include "core/language_model/language_model.h"
 #include "core/model/kv_cache.h"
 #include "core/model/lookahead/drafter.h"

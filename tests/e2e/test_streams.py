@@ -8,6 +8,8 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+import serving
+
 
 def error_details(error, detail_type):
     """The details of one type in an error's grpc-status-details-bin trailer."""
@@ -77,11 +79,11 @@ def test_sixteen_streams_give_what_each_gives_alone(client, pb, prompts):
 
     def run(index):
         request, cut = cases[index]
-        barrier.wait(60)
+        barrier.wait(serving.HANG_SECONDS)
         if cut == "cancel":
             return client.stream(request, cancel_after=5 + index)
         if cut == "deadline":  # a stream among sixteen is slower than alone
-            return client.stream(request, timeout=seconds_alone[index] / 2)
+            return client.stream(request, timeout=seconds_alone[index] / 8)
         return client.stream(request)
 
     with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
@@ -113,12 +115,12 @@ def test_a_seed_gives_the_same_output_again_and_another_seed_another(client, pro
 def test_a_full_queue_refuses_with_a_retry_hint(start_server, prompts):
     _, client = start_server("--max-sequences", "1", "--max-queue", "1")
     running = client.generate(
-        client.request(prompts[0], temperature=0, max_tokens=4000, ignore_eos=True), timeout=300
+        client.request(prompts[0], temperature=0, max_tokens=4000, ignore_eos=True), timeout=serving.HANG_SECONDS
     )
     next(running)  # admitted: the next one waits, and the one after that finds the queue full
 
     def ask(prompt):
-        call = client.generate(client.request(prompt, temperature=0, max_tokens=4), timeout=300)
+        call = client.generate(client.request(prompt, temperature=0, max_tokens=4), timeout=serving.HANG_SECONDS)
         try:
             return sum(len(message.token_ids) for message in call)
         except grpc.RpcError as error:
@@ -127,7 +129,7 @@ def test_a_full_queue_refuses_with_a_retry_hint(start_server, prompts):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = {pool.submit(ask, prompt) for prompt in prompts[1:3]}
         done, waiting = concurrent.futures.wait(
-            waiting, timeout=60, return_when=concurrent.futures.FIRST_COMPLETED
+            waiting, timeout=serving.HANG_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
         )
         assert len(done) == 1 and len(waiting) == 1
         error = done.pop().result()
@@ -140,14 +142,14 @@ def test_a_full_queue_refuses_with_a_retry_hint(start_server, prompts):
 def test_the_end_lets_running_streams_finish_and_refuses_new_ones(start_server, prompts):
     process, client = start_server()
     health = health_pb2_grpc.HealthStub(client.channel)
-    watch = health.Watch(health_pb2.HealthCheckRequest(service="pass_server.v1.PassService"), timeout=300)
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="pass_server.v1.PassService"), timeout=serving.HANG_SECONDS)
     assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
 
     tokens = 250
     calls = [
         client.generate(
             client.request(prompt, temperature=0, max_tokens=tokens, ignore_eos=True, method=method),
-            timeout=300,
+            timeout=serving.HANG_SECONDS,
         )
         for prompt, method in zip(prompts[10:14], ("plain", "pass", "plain", "pass"), strict=True)
     ]

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-TRAIN = os.path.join(os.environ["PASS_BUILD_DIR"], "bin", "pass-train")
-MODEL = os.environ["PASS_MODEL"]
-LIMIT_SECONDS = 240
+TRAIN = os.path.join(os.environ["TEST_BUILD_DIR"], "bin", "pass-train")
+MODEL = os.environ["TEST_MODEL"]
+LIMIT_SECONDS = 1800
 TINY = ["--model", MODEL, "--lookahead", "2", "--adapter-rank", "2", "--head-hidden", "16", "--window", "24",
         "--anchors", "6", "--windows-per-step", "1", "--threads", "1", "--seed", "3"]
 

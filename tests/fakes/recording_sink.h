@@ -56,7 +56,7 @@ class RecordingSink final : public TokenSink {
     return text;
   }
   // Waits for OnFinish from another thread; false if it did not come within `limit`.
-  bool WaitFinished(absl::Duration limit = absl::Seconds(30)) const {
+  bool WaitFinished(absl::Duration limit = absl::Minutes(30)) const {
     absl::MutexLock lock(&mutex_);
     const auto finished = [this] {
       mutex_.AssertReaderHeld();
@@ -65,7 +65,7 @@ class RecordingSink final : public TokenSink {
     return mutex_.AwaitWithTimeout(absl::Condition(&finished), limit);
   }
   // Waits for this many reports from another thread.
-  bool WaitSteps(size_t count, absl::Duration limit = absl::Seconds(30)) const {
+  bool WaitSteps(size_t count, absl::Duration limit = absl::Minutes(30)) const {
     absl::MutexLock lock(&mutex_);
     const auto enough = [this, count] {
       mutex_.AssertReaderHeld();

@@ -247,7 +247,7 @@ TEST(GetModelInfo, NamesWhatARequestMayChoose) {
   EXPECT_EQ(info.lookahead(), 4);
   EXPECT_EQ(info.chat_format(), "none");
   EXPECT_THAT(info.end_of_sequence_ids(), ElementsAre(ByteTokenizer::kEnd));
-  EXPECT_THAT(info.methods(), ElementsAre("auto", "plain", "tree", "pass"));
+  EXPECT_THAT(info.methods(), ElementsAre("auto", "plain", "pass", "tree"));
 }
 
 }  // namespace

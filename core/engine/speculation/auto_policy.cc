@@ -1,6 +1,8 @@
 #include "core/engine/speculation/auto_policy.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace pass {
 namespace {
@@ -18,25 +20,38 @@ void AutoPolicy::Rate::Add(double sample_seconds, double sample_tokens, double w
   tokens += w * (sample_tokens - tokens);
 }
 
-Method AutoPolicy::Choose(int batch) {
+AutoPolicy::AutoPolicy(double control_share)
+    : forwards_per_baseline_(control_share > 0
+                                 ? static_cast<int>(std::clamp(std::round(1.0 / control_share), 1.0, 1e9))
+                                 : std::numeric_limits<int>::max()) {}
+
+AutoPolicy::Choice AutoPolicy::Choose(int batch, bool all_choose) {
   Bucket& bucket = buckets_[BatchBucketOf(batch)];
   if (bucket.rest_left > 0) {
     --bucket.rest_left;
-    return Method::kPlain;
+    return {.method = Method::kPlain, .resting = true};
   }
-  if (bucket.baseline_attempts_left > 0) {
-    if (--bucket.baseline_attempts_left == 0) bucket.until_baseline = kForwardsPerBaseline;
-    return Method::kPlain;
-  }
-  if (--bucket.until_baseline <= 0) {
-    bucket.baseline_attempts_left = kBaselineAttempts - 1;
-    return Method::kPlain;
+  if (all_choose) {
+    if (bucket.baseline_attempts_left > 0) {
+      if (--bucket.baseline_attempts_left == 0) bucket.until_baseline = forwards_per_baseline_;
+      return {.method = Method::kPlain, .control = true};
+    }
+    if (--bucket.until_baseline <= 0) {
+      bucket.baseline_attempts_left = kBaselineAttempts - 1;
+      return {.method = Method::kPlain, .control = true};
+    }
   }
   if (++bucket.unmeasured > kUnmeasuredChoices) {
     Rest(bucket);
-    return Method::kPlain;
+    return {.method = Method::kPlain, .resting = true};
   }
-  return Method::kTree;
+  return {.method = Method::kTree};
+}
+
+int AutoPolicy::ForwardsToNextBaseline(const Bucket& bucket) const {
+  return bucket.plain.samples < kPlainForwardsKnown
+             ? std::min(kForwardsToFirstBaseline, forwards_per_baseline_)
+             : forwards_per_baseline_;
 }
 
 void AutoPolicy::Observe(ForwardKind kind, int batch, int emitted_tokens, absl::Duration time) {
@@ -44,8 +59,7 @@ void AutoPolicy::Observe(ForwardKind kind, int batch, int emitted_tokens, absl::
   if (kind == KindOf(Method::kPlain) && emitted_tokens > 0) {
     bucket.plain.Add(absl::ToDoubleSeconds(time), emitted_tokens, kPlainWeight);
     bucket.baseline_attempts_left = 0;
-    bucket.until_baseline =
-        bucket.plain.samples < kPlainForwardsKnown ? kForwardsToFirstBaseline : kForwardsPerBaseline;
+    bucket.until_baseline = ForwardsToNextBaseline(bucket);
   }
   if (kind != KindOf(Method::kTree) || emitted_tokens == 0) return;
   bucket.tree.Add(absl::ToDoubleSeconds(time), emitted_tokens, kTreeWeight);

@@ -28,7 +28,6 @@ class AutoPolicy {
   static constexpr int kPlainForwardsKnown = 4;  // plain forwards that make a baseline
   static constexpr int kTreeForwardsKnown = 16;  // forwards after which `tree` is judged
   static constexpr int kFewestTreeForwards = 4;
-  static constexpr int kForwardsPerBaseline = 96;     // one plain forward in so many
   static constexpr int kForwardsToFirstBaseline = 8;  // the same while there is no baseline
   static constexpr int kBaselineAttempts = 4;         // plain forwards in a row, to get one that is not mixed
   static constexpr int kUnmeasuredChoices =
@@ -36,9 +35,19 @@ class AutoPolicy {
   static constexpr int kFirstRest = 64;  // forwards without `tree` after it did not pay
   static constexpr int kLongestRest = 4096;
 
+  // `control_share`: of the forwards while `tree` runs, this share is plain, to know what plain decoding
+  // takes now. 0: only the first few are, without which nobody knows whether `tree` pays.
+  explicit AutoPolicy(double control_share = 0.01);
+
+  struct Choice {
+    Method method = Method::kPlain;
+    bool control = false;  // plain for comparison: `tree` would have been chosen
+    bool resting = false;  // plain because `tree` did not pay
+  };
   // The method that sequences with `auto` take for the next forward, in which about `batch` sequences decode.
-  // Call it once for each forward that has such a sequence.
-  Method Choose(int batch);
+  // Call it once for each forward that has such a sequence. `all_choose`: every sequence of the forward is
+  // one. If not, the forward tells nothing about one method alone.
+  Choice Choose(int batch, bool all_choose = true);
 
   // Tells what one forward took. Call it for every forward, whoever chose its method. `batch`: sequences that
   // decoded in it.
@@ -69,10 +78,12 @@ class AutoPolicy {
     int unmeasured = 0;  // choices of `tree` since its last sample
   };
 
+  int ForwardsToNextBaseline(const Bucket& bucket) const;
   static int ForwardsToJudge(const Bucket& bucket, int batch);
   static void Judge(Bucket& bucket, int batch);
   static void Rest(Bucket& bucket);
 
+  const int forwards_per_baseline_;
   std::array<Bucket, kNumBatchBuckets> buckets_;
 };
 

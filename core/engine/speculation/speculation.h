@@ -21,7 +21,9 @@ namespace pass {
 
 class Speculation {
  public:
-  explicit Speculation(const ModelInfo& model) : planner_(model.num_lookahead) {}
+  // `control_share`: see AutoPolicy.
+  Speculation(const ModelInfo& model, double control_share)
+      : policy_(control_share), planner_(model.num_lookahead) {}
 
   // How likely candidates are, learned from all requests. The decoders use it and teach it.
   DraftCalibration* calibration() { return planner_.calibration(); }
@@ -30,9 +32,9 @@ class Speculation {
   // while serving; so is everything if the model fails here.
   void MeasureCosts(LanguageModel& model, const Clock& clock, absl::Duration budget);
 
-  // The method that sequences with `auto` take for the next forward, in which about `batch` sequences decode.
-  // Call it once for each forward that has such a sequence.
-  Method ChooseMethod(int batch) { return policy_.Choose(batch); }
+  // What sequences with `auto` do in the next forward, in which about `batch` sequences decode. Call it once
+  // for each forward that has such a sequence. `all_choose`: every sequence of the forward is one.
+  AutoPolicy::Choice ChooseMethod(int batch, bool all_choose) { return policy_.Choose(batch, all_choose); }
   // A node with a smaller reach (core/decode/draft_tree.h) is not worth growing.
   double least_reach() const { return planner_.least_reach(); }
   // Which candidates get rows: one choice per offer, in order.

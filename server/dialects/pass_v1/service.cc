@@ -86,10 +86,10 @@ absl::Status GetModelInfo(const Gateway& gateway, v1::GetModelInfoResponse* resp
   response->set_chat_format(ChatFormatName(model->text.chat_template.format));
   const std::vector<TokenId>& ends = model->text.end_of_sequence_ids;
   response->mutable_end_of_sequence_ids()->Assign(ends.begin(), ends.end());
-  response->add_methods("auto");
-  response->add_methods("plain");
-  response->add_methods("tree");
-  if (info.num_lookahead > 0) response->add_methods("pass");
+  response->add_methods(std::string(MethodName(Method::kAuto)));
+  for (const MethodEntry& entry : kMethods) {
+    if (!entry.needs_lookahead || info.num_lookahead > 0) response->add_methods(std::string(entry.name));
+  }
   response->set_server_version(ServerVersion());
   return absl::OkStatus();
 }

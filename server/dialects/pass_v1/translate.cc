@@ -118,7 +118,7 @@ void TranslateSpeculation(const v1::Speculation& speculation, int num_lookahead,
                           GenerationRequest* result, Violations* violations) {
   const std::optional<Method> method =
       speculation.has_method() ? MethodOfName(speculation.method()) : limits.method;
-  if (!method.has_value()) violations->Add("speculation.method", "must be auto, plain, pass or tree");
+  if (!method.has_value()) violations->Add("speculation.method", absl::StrCat("must be ", MethodNames()));
   result->method = method.value_or(limits.method);
   result->max_rows = limits.max_rows;
   if (speculation.has_max_rows()) result->max_rows = speculation.max_rows();
@@ -129,8 +129,8 @@ void TranslateSpeculation(const v1::Speculation& speculation, int num_lookahead,
   if (!speculation.has_lookahead()) return;
   result->lookahead = speculation.lookahead();
   // Without look-ahead tokens, method "pass" has its own answer, the gateway's: FAILED_PRECONDITION.
-  const bool too_many =
-      speculation.lookahead() > num_lookahead && !(method == Method::kPass && num_lookahead == 0);
+  const bool too_many = speculation.lookahead() > num_lookahead &&
+                        !(method.has_value() && NeedsLookahead(*method) && num_lookahead == 0);
   if (speculation.lookahead() < 0 || too_many) {
     violations->Add("speculation.lookahead", absl::StrCat("must be from 0 to ", num_lookahead));
   }

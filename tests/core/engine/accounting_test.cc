@@ -199,5 +199,27 @@ TEST(Accounting, AddsUpOverRandomTexts) {
   }
 }
 
+// Of the forwards behind each other: tree ... plain (control), tree without drafts (control, mixed), tree ...
+TEST(Accounting, ChargesTheControlArmWithTheForwardBehindItToo) {
+  RigOptions options;
+  options.model.context_length = 2000;
+  options.engine.control_share = 0.1;
+  EngineRig rig(options, ScriptedLogits(Bytes(kScript)));
+  rig.Submit(Request("pppp", 1500, Method::kAuto));
+  rig.Run();
+  int control_plain = 0, behind = 0;
+  const std::vector<ForwardReport>& forwards = rig.observer.forwards;
+  for (size_t i = 1; i < forwards.size(); ++i) {
+    const bool plain = forwards[i].kind == KindOf(Method::kPlain);
+    if (forwards[i].control && plain) ++control_plain;
+    const bool is_behind =
+        forwards[i - 1].control && forwards[i - 1].kind == KindOf(Method::kPlain) && !plain;
+    EXPECT_EQ(is_behind, forwards[i].kind == ForwardKind::kMixed && forwards[i].control) << "forward " << i;
+    behind += is_behind;
+  }
+  EXPECT_GE(control_plain, 10);
+  EXPECT_GE(behind, 8);
+}
+
 }  // namespace
 }  // namespace pass

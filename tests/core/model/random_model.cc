@@ -123,10 +123,11 @@ std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType ty
                        .num_lookahead = lookahead.count,
                        .has_adapter = lookahead.rank > 0,
                        .has_head = lookahead.hidden > 0,
-                       .shortlist_size = static_cast<int>(std::min<int64_t>(128, config.vocab_size))};
+                       .shortlist_size = static_cast<int>(std::min<int64_t>(128, config.vocab_size)),
+                       .max_batch_rows = kMaxRows};
   LookaheadWeights lookahead_weights = MakeLookaheadWeights(tokens, *weights);
   return std::make_unique<Llama>(config, info, *std::move(weights), std::move(lookahead_weights),
-                                 std::move(cache), kMaxRows, /*num_threads=*/0);
+                                 std::move(cache), /*num_threads=*/2);
 }
 
 }  // namespace pass::testing

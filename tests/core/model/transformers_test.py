@@ -1,6 +1,6 @@
 """The model's step against transformers on the same weights: logits, greedy text and look-ahead rows, in fp32.
 
-Needs PASS_BUILD_DIR, PASS_MODEL (a GGUF file) and PASS_EMBEDDINGS (look-ahead tokens without adapter). The weights are read here with the gguf package, apart
+Needs TEST_BUILD_DIR, TEST_MODEL (a GGUF file) and TEST_EMBEDDINGS (look-ahead tokens without adapter). The weights are read here with the gguf package, apart
 from the product's own reader.
 """
 import json
@@ -14,9 +14,9 @@ import torch
 from safetensors.numpy import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-MODEL = os.environ["PASS_MODEL"]
-LOOKAHEAD = os.environ["PASS_EMBEDDINGS"]
-TOOL = os.path.join(os.environ["PASS_BUILD_DIR"], "bin", "model_logits")
+MODEL = os.environ["TEST_MODEL"]
+LOOKAHEAD = os.environ["TEST_EMBEDDINGS"]
+TOOL = os.path.join(os.environ["TEST_BUILD_DIR"], "bin", "model_logits")
 TOLERANCE = 1e-3
 
 
@@ -69,7 +69,7 @@ def reference():
 
 def run(script, dtype="fp32"):
     done = subprocess.run([TOOL, MODEL, LOOKAHEAD, dtype], input=json.dumps(script).encode(), capture_output=True,
-                          timeout=300)
+                          timeout=1800)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 

@@ -1,6 +1,6 @@
 """Our chat prompts equal those of `transformers`, which runs the templates that we only recognise.
 
-PASS_BUILD_DIR: the build folder; PASS_MODEL: a GGUF file with a ChatML template.
+TEST_BUILD_DIR: the build folder; TEST_MODEL: a GGUF file with a ChatML template.
 """
 
 import json
@@ -18,8 +18,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import tokenizer_reference
 
 SEED = int(os.environ.get("PASS_TEST_SEED", "20231113"))
-BUILD = pathlib.Path(os.environ["PASS_BUILD_DIR"])
-MODEL = os.environ["PASS_MODEL"]
+BUILD = pathlib.Path(os.environ["TEST_BUILD_DIR"])
+MODEL = os.environ["TEST_MODEL"]
 
 LLAMA3 = (
     "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + "

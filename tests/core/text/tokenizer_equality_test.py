@@ -1,6 +1,6 @@
 """Our ids equal those of the `tokenizers` package on more than 10 MB of mixed text, for each pre-tokenizer.
 
-PASS_BUILD_DIR: the build folder; PASS_MODEL: a GGUF file with a byte-level vocabulary.
+TEST_BUILD_DIR: the build folder; TEST_MODEL: a GGUF file with a byte-level vocabulary.
 """
 
 import array
@@ -18,8 +18,8 @@ import tokenizer_corpus
 import tokenizer_reference
 
 SEED = int(os.environ.get("PASS_TEST_SEED", "20231113"))
-BUILD = pathlib.Path(os.environ["PASS_BUILD_DIR"])
-MODEL = os.environ["PASS_MODEL"]
+BUILD = pathlib.Path(os.environ["TEST_BUILD_DIR"])
+MODEL = os.environ["TEST_MODEL"]
 
 
 @pytest.fixture(scope="module")

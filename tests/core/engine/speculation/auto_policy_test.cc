@@ -15,7 +15,7 @@ std::vector<Method> Follow(AutoPolicy& policy, int forwards, absl::Duration tree
                            int batch = 1) {
   std::vector<Method> methods;
   while (static_cast<int>(methods.size()) < forwards) {
-    const Method method = policy.Choose(batch);
+    const Method method = policy.Choose(batch).method;
     methods.push_back(method);
     if (method == Method::kPlain) {
       policy.Observe(KindOf(Method::kPlain), batch, batch, kPlainTime);
@@ -30,7 +30,7 @@ int CountTree(const std::vector<Method>& methods) {
   return static_cast<int>(std::count(methods.begin(), methods.end(), Method::kTree));
 }
 
-TEST(AutoPolicy, TriesTreeFirst) { EXPECT_EQ(AutoPolicy().Choose(1), Method::kTree); }
+TEST(AutoPolicy, TriesTreeFirst) { EXPECT_EQ(AutoPolicy().Choose(1).method, Method::kTree); }
 
 TEST(AutoPolicy, StaysWithTreeWhileItPays) {
   AutoPolicy policy;
@@ -42,6 +42,42 @@ TEST(AutoPolicy, KeepsTheBaselineHonestWithAFewPlainForwards) {
   AutoPolicy policy;
   Follow(policy, 200, absl::Milliseconds(12), 2);
   EXPECT_LE(CountTree(Follow(policy, 640, absl::Milliseconds(12), 2)), 635);
+}
+
+TEST(AutoPolicy, GivesTheControlArmItsShare) {
+  AutoPolicy policy(/*control_share=*/0.05);
+  Follow(policy, 200, absl::Milliseconds(12), 2);
+  EXPECT_NEAR(CountTree(Follow(policy, 1000, absl::Milliseconds(12), 2)), 950, 3);
+}
+
+TEST(AutoPolicy, ComparesNoMoreThanItNeedsWithoutAControlArm) {
+  AutoPolicy policy(/*control_share=*/0);
+  Follow(policy, 200, absl::Milliseconds(12), 2);
+  EXPECT_TRUE(policy.PlainForwardTime(1).has_value());
+  EXPECT_EQ(CountTree(Follow(policy, 5000, absl::Milliseconds(12), 2)), 5000);
+}
+
+TEST(AutoPolicy, SaysWhichPlainForwardsAreForComparisonAndWhichAreARest) {
+  AutoPolicy policy;
+  int control = 0, resting = 0;
+  for (int i = 0; i < 300; ++i) {
+    const AutoPolicy::Choice choice = policy.Choose(1);
+    EXPECT_EQ(choice.method == Method::kPlain, choice.control || choice.resting);
+    control += choice.control;
+    resting += choice.resting;
+    const bool plain = choice.method == Method::kPlain;
+    policy.Observe(KindOf(choice.method), 1, plain ? 1 : 2,
+                   plain ? absl::Milliseconds(10) : absl::Milliseconds(30));
+  }
+  EXPECT_GE(control, AutoPolicy::kPlainForwardsKnown);
+  EXPECT_GT(resting, 100);
+}
+
+TEST(AutoPolicy, ComparesOnlyWhereEverySequenceMayChoose) {
+  AutoPolicy policy;
+  for (int i = 0; i < AutoPolicy::kUnmeasuredChoices; ++i) {
+    EXPECT_FALSE(policy.Choose(2, /*all_choose=*/false).control);
+  }
 }
 
 TEST(AutoPolicy, GoesPlainWhenTreeDoesNotPayAndProbesEverMoreRarely) {
@@ -70,22 +106,22 @@ TEST(AutoPolicy, GivesAProvenTreeUpOnlyWhenItIsClearlySlower) {
 TEST(AutoPolicy, JudgesEachBatchBucketByItself) {
   AutoPolicy policy;
   Follow(policy, 300, absl::Milliseconds(30), 2, /*batch=*/8);
-  EXPECT_EQ(policy.Choose(8), Method::kPlain);
-  EXPECT_EQ(policy.Choose(1), Method::kTree);
+  EXPECT_EQ(policy.Choose(8).method, Method::kPlain);
+  EXPECT_EQ(policy.Choose(1).method, Method::kTree);
 }
 
 TEST(AutoPolicy, LearnsNothingFromMixedForwards) {
   AutoPolicy policy;
   for (int i = 0; i < 1000; ++i) policy.Observe(ForwardKind::kMixed, 1, 1, absl::Hours(1));
   EXPECT_FALSE(policy.PlainForwardTime(1).has_value());
-  EXPECT_EQ(policy.Choose(1), Method::kTree);
+  EXPECT_EQ(policy.Choose(1).method, Method::kTree);
 }
 
 TEST(AutoPolicy, GivesUpOnABaselineThatNoUnmixedForwardBrings) {
   AutoPolicy policy;
   int plain = 0;
   for (int i = 0; i < AutoPolicy::kUnmeasuredChoices; ++i) {
-    if (policy.Choose(1) == Method::kPlain) ++plain;
+    if (policy.Choose(1).method == Method::kPlain) ++plain;
     policy.Observe(ForwardKind::kMixed, 2, 2, kPlainTime);
   }
   EXPECT_LE(plain, AutoPolicy::kBaselineAttempts);
@@ -95,7 +131,7 @@ TEST(AutoPolicy, RestsFromATreeThatOnlyMixedForwardsWouldShow) {
   AutoPolicy policy;
   int trees = 0;
   for (int i = 0; i < 2000; ++i) {
-    trees += policy.Choose(/*batch=*/4) == Method::kTree ? 1 : 0;
+    trees += policy.Choose(/*batch=*/4).method == Method::kTree ? 1 : 0;
     policy.Observe(ForwardKind::kMixed, 4, 5, absl::Milliseconds(15));
   }
   EXPECT_GT(trees, 0);
