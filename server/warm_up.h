@@ -1,5 +1,5 @@
-// Short generations before the server says ready, so that the first client does not pay for memory, threads
-// and kernels that are made on first use.
+// Short generations before the server says that it is ready. Memory, threads and kernels are made on first
+// use, and so the first client does not pay for them.
 #pragma once
 
 #include "absl/status/status.h"
@@ -11,14 +11,14 @@
 namespace pass {
 
 struct WarmUpOptions {
-  int max_batch = 16;      // at most so many at a time, in powers of two
-  int prefill_rows = 128;  // a prompt of a whole prefill chunk
+  int max_batch = 16;      // most generations at a time; batches are powers of two
+  int prefill_rows = 128;  // one prompt has so many rows before its last token: a whole prefill chunk
   absl::Duration budget =
-      absl::InfiniteDuration();  // nothing new begins after it, the first two generations excepted
+      absl::InfiniteDuration();  // after it nothing begins; the first two generations always do
 };
 
-// `plain` and `tree`, which are what `auto` chooses from, on the engine's own thread. An error means that the model
-// cannot generate: do not serve.
+// Generates with `plain` and `tree`, between which `auto` chooses, and waits for the end. The work runs on
+// the engine's thread; call it on another one. An error means that the model cannot generate: do not serve.
 absl::Status WarmUp(const ServedModel& model, const WarmUpOptions& options, const Clock& clock,
                     EngineThread* engine);
 

@@ -1,20 +1,25 @@
-// A decoder decides, for one sequence, which rows the next forward has and which tokens come of them. It is a state
-// machine: it never calls the model, so that the engine can put the rows of many sequences into one forward, and their
-// requests for drafts into one call.
+// A decoder decides, for one sequence, which rows the next forward has and which tokens come of them. It
+// never calls the model itself. So the engine can put the rows of many sequences into one forward, and their
+// requests for proposals into one call.
 //
-// One step of a sequence has four parts, in this order:
-//   Ask, Answer   in turn, until Ask returns nothing: what the model's head should draft, and what it drafted.
-//   Choose        only if offer() is not null: somebody decides which of the offered candidates get a row.
-//   Plan          the rows of the next forward.
-//   Absorb        what the forward gave for these rows; returns the tokens that are now decided.
+// A draft is a token that a decoder proposes; the forward over its row decides whether it is accepted. In a
+// tree a draft is called a candidate, with or without a row.
 //
-// Owner: the engine's sequence. Thread: the engine's.
+// A step is what one sequence does in one forward. It has four parts, in this order:
+//   Ask, Answer   in turn until Ask returns nothing. The decoder asks the model for proposals (likely tokens
+//                 for one place, see LanguageModel::Propose) and is given them.
+//   Choose        only if offer() is not null. The engine says which of the offered candidates get a row.
+//   Plan          the decoder returns the rows of the forward.
+//   Absorb        the decoder is given one result per row and returns the tokens that are now decided.
+//
+// Owner: the engine's Sequence. Thread: the engine's.
 //
 // Invariants
-//  1. Before and after each step, `position` tokens are committed, and one newest token is not: it stands at index
-//     `position`, and its row is the first of the next forward. This is the frontier.
-//  2. After Absorb the caller commits the rows named in `commit`. The newest token is then the last emitted one, so
-//     commit.size() == emitted.size().
+//  1. Between two steps a sequence has one newest token, at index `position`. All tokens before it are
+//     committed, or their rows ride in the same forward as prefill rows. The newest token itself is not
+//     committed, and its row is the first of the next step. This is the frontier.
+//  2. After Absorb the caller commits the rows that `commit` names. The last emitted token is then the newest
+//     token, so commit.size() == emitted.size().
 #pragma once
 
 #include <cstdint>
@@ -28,22 +33,23 @@
 
 namespace pass {
 
-// Where a sequence stands between two forwards.
+// Where a sequence stands between two steps.
 struct Frontier {
   SequenceId sequence = 0;
   TokenId newest = 0;
-  int32_t position = 0;  // index of `newest`, equal to the number of committed tokens
+  int32_t position = 0;  // index of `newest`, equal to the number of tokens before it
   const SamplingOptions* sampling = nullptr;
-  std::span<const TokenId> text = {};  // prompt and output up to `newest`: position + 1 tokens
-  int32_t tokens_left = std::numeric_limits<int32_t>::max();  // tokens beyond these are cut off
-  double least_reach =
-      0.05;  // a candidate that is less likely to be accepted than this is not worth asking about
+  std::span<const TokenId> text = {};  // prompt and output, `newest` last: position + 1 tokens
+  int32_t tokens_left = std::numeric_limits<int32_t>::max();  // tokens emitted beyond these are cut off
+  double least_reach = 0.05;  // a candidate that is less likely to be accepted gets no candidates behind it
 };
 
+// What came of a step.
 struct Absorbed {
   std::vector<TokenId> emitted;  // in order; at least one
   std::vector<int> commit;       // indices into the planned rows
-  // False: a draft forward of `pass`, whose message follows with the validation.
+  // True if this forward decided which drafts are kept. False for a draft forward of `pass`: its token is
+  // shown to the client together with those of the forward after it.
   bool validation_step = false;
   int drafted = 0;  // drafts that this validation step judged
   int accepted = 0;
@@ -58,24 +64,24 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  // Room that the next forward must have for this decoder: the most rows that Plan returns, Choose left aside.
+  // The most rows that Plan returns if Choose was not called. The scheduler keeps room for so many.
   virtual int rows_wanted() const { return 1; }
 
-  // What the model's head should draft before the rows can be planned; empty: nothing more. The caller asks the model
-  // for all its sequences at once, and comes back after Answer.
+  // The proposals that the decoder needs before it can go on; empty: no more. The caller asks the model for
+  // those of all sequences at once, and calls Ask again after Answer.
   virtual std::vector<ProposalRequest> Ask(const Frontier& /*frontier*/) { return {}; }
   // `proposals`: one per request of the last Ask, in order.
   virtual void Answer(const Frontier& /*frontier*/, std::span<const Proposal> /*proposals*/) {}
 
-  // The candidates that may get rows, between the last Ask and Plan. Null: the rows are fixed. Valid until Plan.
+  // The candidates that may get rows, after the last Ask and until Plan. Null: the decoder's rows are fixed.
   virtual const RowOffer* offer() const { return nullptr; }
   // Answers the offer. Without it Plan returns the newest token's row alone.
   virtual void Choose(RowChoice /*choice*/) {}
 
-  // The rows of the next forward, first the newest token's. Parents are indices into the returned rows.
+  // The rows of the next forward, the newest token's first. Parents are indices into the returned rows.
   virtual std::vector<Row> Plan(const Frontier& frontier) = 0;
 
-  // `results`: one per planned row, in order, each OK. `frontier`: as given to Plan.
+  // `results`: one per planned row, in order, each OK. `frontier`: the one that Plan was given.
   virtual Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) = 0;
 
   // True if another decoder may take the sequence over now.

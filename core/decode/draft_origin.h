@@ -1,4 +1,4 @@
-// Which source a draft comes from; of several the first in this order.
+// Which source a draft comes from. If several sources name it, the first of them in this order counts.
 #pragma once
 
 #include <array>

@@ -1,7 +1,9 @@
-// Where the candidates of a tree come from. The target token is drawn first and then looked for among the candidates,
-// so that any mixture of sources leaves the output as it is; a source decides the speed alone.
+// A draft source names candidates for the nodes of a tree. The target token is drawn first and is then looked
+// for among the candidates. So the sources decide about speed alone: any mixture of them leaves the output as
+// it is.
 //
-// Owner: one TreeDecoder, that is one request: what a source has seen is never shared between requests.
+// Owner: one TreeDecoder, which belongs to one request. What a source has seen is never shared between
+// requests. Thread: the engine's.
 #pragma once
 
 #include <cstdint>
@@ -16,45 +18,46 @@ namespace pass {
 
 struct Draft {
   TokenId token = 0;
-  uint8_t strength = kWeakest;  // how sure the source is, on its own scale: kWeakest to kMaxStrength
+  uint8_t strength = kWeakest;  // how sure the source is, on its own scale, kWeakest to kMaxStrength
 };
 
-// The look-ahead rows behind one token, as the model knows them: [LA]_1's handle first.
+// The look-ahead rows that stood behind one token, the anchor, as handles of the model.
 struct LookaheadGroup {
-  int32_t anchor = 0;  // index of the token that the group stands behind
-  std::vector<DraftHandle> rows;
+  int32_t anchor = 0;             // index of that token
+  std::vector<DraftHandle> rows;  // that of [LA]_1 first
 };
 
-// What a step leaves behind for the next one.
+// What a step leaves for the next one.
 struct StepEnd {
   int32_t frontier = 0;                    // index of the newest token
-  std::span<const LookaheadGroup> groups;  // behind the accepted nodes, in the order of the text
-  DraftHandle next = 0;                    // recurrent step behind the last accepted node; 0: there is none
+  std::span<const LookaheadGroup> groups;  // behind the root and the accepted nodes, in the order of the text
+  DraftHandle next = 0;  // of the proposal made behind the last accepted node (DraftNode::next); 0: none
 };
 
 class DraftSource {
  public:
   virtual ~DraftSource() = default;
 
-  // A step begins: the text of the frontier is all that is decided.
+  // A step begins. The frontier's text is everything that is decided so far.
   virtual void Begin(const Frontier& frontier) = 0;
 
-  // What to ask the model before Drafts is called for `node`; nothing if the source does not need the model there.
+  // The proposal that the source needs before Drafts is called for `node`; none if it needs none there.
   virtual std::optional<ProposalRequest> Ask(const DraftTree& /*tree*/, int /*node*/) const {
     return std::nullopt;
   }
-  // Candidates for the token behind `node`, all different, best first. `proposal`: what the model proposes
-  // there, or null.
+  // Candidates for the token behind `node`, all different, best first. `proposal`: the model's answer for
+  // this node; null if nobody asked.
   virtual std::vector<Draft> Drafts(const DraftTree& tree, int node, const Proposal* proposal) = 0;
 
-  // A row of the step: its token, and the target token drawn behind it, whether the row was accepted or not.
+  // Tells of one row of the step its token and the target token that was drawn behind it. Called for every
+  // ordinary row, accepted or not.
   virtual void Learn(TokenId /*token*/, TokenId /*target*/) {}
 
   // A step ends.
   virtual void Keep(const StepEnd& /*end*/) {}
-  // The oldest handle that the source may still ask about; 0: none.
+  // The oldest handle that the source may still use; 0: none.
   virtual DraftHandle oldest_kept() const { return 0; }
-  // Look-ahead rows of the group that stands just before the newest token; 0: there is none.
+  // Rows of the group whose anchor stands just before the newest token; 0: there is no such group.
   virtual int fresh_rows() const { return 0; }
 };
 

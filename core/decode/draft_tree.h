@@ -1,8 +1,12 @@
-// The candidates for a sequence's next tokens: a tree whose root is the newest token. A node at depth d is a
-// candidate for the token of index position + d.
+// The candidates for a sequence's next tokens, as a tree. Its root is the newest token. A node at depth d is
+// a candidate for the token of index position + d.
 //
-// Invariants: parents come before their children; siblings have different tokens; a node's reach is at most
-// its parent's, and those of siblings sum to no more than it.
+// After the forward comes the walk. It begins at the root. It goes on to the child whose token is the target
+// token drawn at the node, as long as there is such a child with a row. A node's reach is the probability
+// that the walk comes to it.
+//
+// Invariants: a parent comes before its children. Siblings have different tokens. A node's reach is at most
+// its parent's, and the reaches of siblings sum to no more than their parent's.
 #pragma once
 
 #include <array>
@@ -16,43 +20,47 @@
 
 namespace pass {
 
-// What each source says of a candidate. A source without any candidate behind the same node is silent; one
-// that has others only is against it; higher values are the source's own scale, up to kMaxStrength.
+// What the sources say of one candidate, a value for each source:
+//   kSilent               the source names no candidate behind this node
+//   kAgainst              it names candidates there, but not this one
+//   kWeakest and higher   it names this one; its own scale, up to kMaxStrength
 inline constexpr uint8_t kSilent = 0;
 inline constexpr uint8_t kAgainst = 1;
 inline constexpr uint8_t kWeakest = 2;
 inline constexpr uint8_t kMaxStrength = 15;
 using Evidence = std::array<uint8_t, kNumDraftOrigins>;  // by DraftOrigin
 
-// The first source that has the candidate.
+// The first source that names the candidate.
 DraftOrigin OriginOf(const Evidence& evidence);
 
 struct DraftNode {
   TokenId token = 0;
   int parent = -1;  // the root's is -1
   int depth = 0;
-  double reach = 1.0;      // how likely the walk from the root comes here
-  Evidence evidence = {};  // not of the root
-  DraftHandle next = 0;    // of the proposal made behind this node, for its grandchildren; 0: none was made
+  double reach = 1.0;      // estimated, while every candidate on the way has a row
+  Evidence evidence = {};  // unused at the root
+  DraftHandle next = 0;    // Proposal::next of the proposal made behind this node; 0: none was made
 };
 
 class DraftTree {
  public:
-  // Only the root is left. `text`: everything decided, the newest token last; borrowed until the next Reset.
+  // Leaves the root alone. `text`: everything that is decided, the newest token last; borrowed until the next
+  // Reset.
   void Reset(std::span<const TokenId> text);
 
   int size() const { return static_cast<int>(nodes_.size()); }
   const DraftNode& operator[](int node) const { return nodes_[node]; }
   std::span<const TokenId> text() const { return text_; }
 
-  // Behind `parent`; `probability`: that the token there is this one, if the walk comes to `parent`.
+  // Adds a node behind `parent`. `probability`: that the target token there is this one, if the walk comes to
+  // `parent`.
   int Add(int parent, TokenId token, double probability, const Evidence& evidence);
   void SetNext(int node, DraftHandle next) { nodes_[node].next = next; }
 
   // The child of `node` with this token; -1: there is none.
   int Child(int node, TokenId token) const;
-  // The last tokens of the text and the path that end with `node`, in order: as many as `tokens` holds, or as
-  // there are. Returns the part of `tokens` that was filled.
+  // The last tokens up to and with `node`: its path from the root, and the text before that. They come in
+  // order, as many as `tokens` holds or as there are. Returns the part of `tokens` that was filled.
   std::span<const TokenId> Ending(int node, std::span<TokenId> tokens) const;
 
  private:

@@ -1,4 +1,4 @@
-// The two latest different tokens of a kind, and whether the latest came twice in a row.
+// The two latest different tokens of those that were added, and whether the latest came twice in a row.
 #pragma once
 
 #include "core/base/token_id.h"

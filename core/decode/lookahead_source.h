@@ -1,14 +1,17 @@
-// Candidates from look-ahead rows: the rows behind the node where the last walk stopped know something of the
-// tokens that come next, and the model's head tells it for each candidate before them.
+// Draft source: candidates from look-ahead rows and the head.
 //
-// A group whose anchor stands at index a: its row of [LA]_k predicts index a + k + 1, given the token of index
-// a + k. So behind the node of index i the row k = i - a is asked, whenever the group was made: a fresh group
-// has its anchor just before the newest token, an older one has deeper rows that still serve. Where the group
-// has no such row, the recurrent step of the proposal behind the parent is asked instead, the one that the
-// last tree made behind its stop node included.
+// A look-ahead row [LA]_k behind an anchor at index a, given the token of index a + k, proposes candidates
+// for index a + k + 1. So for a node at index i the source asks the row k = i - a. It keeps one group: the
+// one nearest to the node where the last walk stopped that has a row for the newest token. That group's
+// anchor usually stands just before the newest token; an older group serves with its deeper rows.
 //
-// When sampling, the candidates are ranked by log q + the noise that the target of this index will be drawn
-// with, so that the two agree far more often than independent draws.
+// Where the group has no such row, the source asks the recurrent step instead. That is the `next` of the
+// proposal behind the node's parent. For the root it is the `next` of the proposal that the last step made
+// behind its last accepted node.
+//
+// In a sampled request the candidates are ranked by log q + a share of the noise that the target token of
+// this index will be drawn with (core/sampling/draft_rank.h). So they agree with the target far more often
+// than independent draws.
 #pragma once
 
 #include <cstdint>
@@ -30,14 +33,14 @@ class LookaheadSource final : public DraftSource {
   int fresh_rows() const override;
 
  private:
-  // Whether this group has a row for the token behind index i.
+  // Whether this group has a row that predicts the token behind index i.
   static bool Serves(const LookaheadGroup& group, int32_t i) {
     return i - group.anchor >= 1 && i - group.anchor <= static_cast<int32_t>(group.rows.size());
   }
 
   Frontier frontier_;
   LookaheadGroup group_;
-  DraftHandle next_ = 0;  // recurrent step for the token behind index next_index_
+  DraftHandle next_ = 0;  // handle of a recurrent step that predicts the token behind index next_index_
   int32_t next_index_ = -1;
 };
 

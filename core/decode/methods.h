@@ -1,6 +1,6 @@
-// The decoding methods, in one table. Everything that is kept or shown by method derives from it: names in the API,
-// labels of metrics, sizes of arrays. A new method is one file beside this one, its enumerator and its line here, and
-// its file in CMakeLists.txt.
+// The table of decoding methods. Everything that is kept or shown by method derives from it: names in the
+// API, labels of metrics, sizes of arrays. A new method is one new file in this folder, an enumerator and a
+// line in this file, and the new file's name in CMakeLists.txt.
 #pragma once
 
 #include <cstddef>
@@ -17,18 +17,18 @@
 namespace pass {
 
 enum class Method : uint8_t {
-  kPlain,  // first: the baseline
+  kPlain,  // first: the baseline, one token a forward
   kPass,
   kTree,
-  kAuto,  // last: not a decoder. The engine takes turns between the methods that are `for_auto`
+  kAuto,  // last: no decoder of its own. engine/speculation/auto_policy.h switches between plain and tree
 };
 
-// What the decoders of one request are made of.
+// What a request's decoders are made from.
 struct DecoderOptions {
-  int lookahead = 0;                 // L of `pass`, longest look-ahead group of `tree`; at most the model's
-  const ModelInfo* model = nullptr;  // borrowed, as is the next
-  DraftCalibration* calibration = nullptr;  // shared by all requests of an engine
-  bool text_sources = true;                 // `tree` drafts from the request's own text too
+  int lookahead = 0;                 // L of `pass`; the most rows of a group of `tree`. At most the model's
+  const ModelInfo* model = nullptr;  // borrowed
+  DraftCalibration* calibration = nullptr;  // borrowed; shared by all requests of an engine
+  bool text_sources = true;  // `tree` drafts from the request's own text too, not from the model alone
 };
 
 std::unique_ptr<Decoder> MakePlainDecoder(const DecoderOptions& options);
@@ -39,8 +39,8 @@ struct MethodEntry {
   Method method;
   std::string_view name;  // in the API, in logs and in labels
   std::unique_ptr<Decoder> (*make)(const DecoderOptions& options);
-  bool for_auto = false;  // its tokens are those of plain decoding, bit for bit, so that `auto` may choose it
-  bool needs_lookahead = false;  // it has nothing to draft from without look-ahead tokens
+  bool for_auto = false;  // byte for byte it gives plain decoding's tokens: `auto` may switch to and from it
+  bool needs_lookahead = false;  // without look-ahead tokens it has nothing to draft from
 };
 
 inline constexpr MethodEntry kMethods[] = {
@@ -60,13 +60,13 @@ constexpr bool MethodsAreInOrder() {
 }
 static_assert(MethodsAreInOrder(), "a line for each enumerator, in their order");
 
-constexpr const MethodEntry& EntryOf(Method method) { return kMethods[IndexOf(method)]; }  // not of kAuto
+constexpr const MethodEntry& EntryOf(Method method) { return kMethods[IndexOf(method)]; }  // any but kAuto
 
 constexpr bool NeedsLookahead(Method method) {
   return method != Method::kAuto && EntryOf(method).needs_lookahead;
 }
 
-// `auto` included.
+// The name of any method, kAuto included.
 constexpr std::string_view MethodName(Method method) {
   return method == Method::kAuto ? "auto" : EntryOf(method).name;
 }

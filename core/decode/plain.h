@@ -1,4 +1,5 @@
-// Autoregressive decoding: one row and one token a forward. The baseline, with nothing speculative in it.
+// Method `plain`: autoregressive decoding, one row and one token a forward. It is the baseline, with nothing
+// speculative in it.
 #pragma once
 
 #include <span>
@@ -8,7 +9,7 @@
 
 namespace pass {
 
-// Stateless: every forward is a round of its own and a validation step with drafted 0.
+// Stateless. Every forward counts as a validation step with nothing drafted.
 class PlainDecoder final : public Decoder {
  public:
   std::vector<Row> Plan(const Frontier& frontier) override;

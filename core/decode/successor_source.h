@@ -1,7 +1,7 @@
-// Candidates from what the model itself said after a token before: for each row of the steps so far its token
-// and the target token drawn behind it, off the walk's path too, and the pairs of the prompt.
+// Draft source: candidates from what followed a token before. It learns the target token drawn behind each
+// ordinary row of the request, accepted or not, and the neighbouring tokens of the prompt.
 //
-// Memory: kMostTokens entries at most.
+// Memory: at most kMostTokens entries.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ class SuccessorSource final : public DraftSource {
   static constexpr size_t kMostTokens = 16384;
 
   void Begin(const Frontier& frontier) override;
-  // Strength: whether the last two successors were the same.
+  // Strength: higher if the last two successors were the same.
   std::vector<Draft> Drafts(const DraftTree& tree, int node, const Proposal* proposal) override;
   void Learn(TokenId token, TokenId target) override;
 

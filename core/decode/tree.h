@@ -1,12 +1,17 @@
-// Tree decoding: draft and validate in one forward. Its rows are the newest token (the root), a tree of
-// candidates behind it, and groups of look-ahead rows behind nodes where the walk is likely to stop. The target
-// token is drawn at every node. The walk begins at the root and goes on while a child carries the token that
-// was drawn; the token drawn at the last node is the bonus. A step emits the accepted candidates and the bonus.
+// Method `tree`: drafts and validates in one forward.
 //
-// What is emitted is a function of logits, options, seed and position alone: the same bytes as plain decoding's,
-// whatever the candidates are and wherever they come from. Candidates never attend to look-ahead rows.
+// A tree (draft_tree.h) holds candidates for the next tokens; its root is the newest token. The rows of a
+// forward are the root, some of the candidates, and look-ahead groups behind nodes where the walk is likely
+// to stop. The model draws the target token at the root and at each candidate. The walk begins at the root
+// and goes on to the child that carries the drawn token, as long as there is one with a row. The nodes behind
+// the root that it visits are the accepted candidates. The token drawn at its last node is the bonus. A step
+// emits the accepted candidates and the bonus.
 //
-// A step: Ask and Answer grow the tree level by level; then Choose says which of it gets rows.
+// What is emitted depends on the logits, the options, the seed and the position, and on nothing else. So it
+// is the same as in plain decoding, byte for byte, whatever the candidates are. Candidates never attend to
+// look-ahead rows.
+//
+// In a step Ask and Answer grow the tree level by level. Then Choose says which nodes get rows.
 #pragma once
 
 #include <cstdint>
@@ -24,14 +29,14 @@
 namespace pass {
 
 struct TreeOptions {
-  int lookahead = 0;  // longest group; 0: no look-ahead rows
+  int lookahead = 0;  // the most rows of a look-ahead group; 0: no such rows
   int32_t context_length = 0;
-  bool ngram = true;  // use this source
-  bool successors = true;
+  bool ngram = true;           // draft from repeated runs of the text
+  bool successors = true;      // draft from what followed a token before
   int max_nodes = 64;          // of the tree, the root included
   int max_children = 8;        // of a node
   int max_depth = 16;          // of a node
-  int max_proposal_depth = 6;  // of a node behind which the model is asked
+  int max_proposal_depth = 6;  // of a node behind which a proposal is asked for
 };
 
 class TreeDecoder final : public Decoder {
@@ -70,12 +75,12 @@ class TreeDecoder final : public Decoder {
   };
   std::vector<OriginSource> sources_;
 
-  // Of the step.
+  // Of the current step.
   bool growing_ = false;
   DraftTree tree_;
-  std::vector<int> level_;          // nodes that are to be grown next
-  std::vector<int> asked_;          // of these, those behind which the model was asked
-  DraftHandle newest_handle_ = 0;   // the youngest that was ever seen
+  std::vector<int> level_;          // nodes that get children next
+  std::vector<int> asked_;          // those of them for which a proposal was asked
+  DraftHandle newest_handle_ = 0;   // the largest that was ever seen
   std::vector<int> longest_group_;  // by node
   RowOffer offer_;
   RowChoice choice_;

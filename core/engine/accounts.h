@@ -1,13 +1,15 @@
-// What one sequence's forwards cost and brought: the report that is being gathered and the summary of the
+// What one sequence's forwards cost and brought: the report that is being gathered, and the summary of the
 // request.
 //
 // Invariants, over the life of a sequence
-//  1. Its tokens are those of its reports joined; its forwards, drafted and accepted are the sums over its
+//  1. Its tokens are those of its reports joined. Its forwards, drafted and accepted are the sums over its
 //     reports.
-//  2. accepted <= drafted in every report, and accepted <= the report's tokens: drafts beyond a stop are not
-//     counted.
-//  3. rows and forwards leave pure prefill out; a forward that takes the last prompt token and samples
-//     counts.
+//  2. accepted <= drafted in every report, and accepted <= the report's tokens. Drafts behind a stop are not
+//     counted as accepted.
+//  3. rows and forwards leave out forwards that only prefill. A forward that takes the last prompt token and
+//     draws a token counts.
+//
+// Owner: Sequence. Thread: the engine's.
 #pragma once
 
 #include <cstdint>
@@ -26,20 +28,22 @@ namespace pass {
 class Accounts {
  public:
   void AddToken(TokenId token, std::string_view text);
-  // The validation step that ends the report. `num_emitted`: of its tokens, those that a stop left.
+  // Adds the validation step that ends the report. `num_emitted`: how many of its tokens a stop left.
   void AddValidation(const Absorbed& absorbed, int num_emitted);
-  // A forward in which the sequence decoded, `rows` of them its own. After the forward's tokens.
+  // Adds a forward in which the sequence decoded with `rows` rows. Call it after AddToken and AddValidation
+  // for this forward.
   void AddForward(Method method, int rows, const ForwardReport& forward);
 
   bool has_tokens() const { return !pending_.token_ids.empty(); }
   // Everything since the last call; the next report is empty.
   StepReport TakeReport();
 
-  // `speculation` knows what plain decoding takes.
+  // `speculation`: it knows what plain decoding would have taken.
   SpeculationSummary Summary(const Speculation& speculation) const;
 
  private:
-  // Unmixed forwards of this sequence, by batch bucket: what the speed-up is estimated from.
+  // What the sequence's forwards brought and took in one batch bucket, mixed ones left out. The speed-up is
+  // estimated from these.
   struct BucketCost {
     int batch = 0;
     int64_t tokens = 0;

@@ -1,4 +1,5 @@
-// Batches by size: 1, 2, up to 4, up to 8, ... What forwards cost and bring is compared within such a bucket.
+// Batches by size: 1, 2, up to 4, up to 8, and so on. What forwards cost and bring is compared within such a
+// bucket.
 #pragma once
 
 #include <algorithm>

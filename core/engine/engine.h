@@ -1,13 +1,13 @@
-// Continuous batching: the passive core. Step() runs one forward for everything that is ready; nothing here
-// has a thread or a lock, so that tests drive it by hand.
+// Continuous batching: one decoding loop for all requests. Step() runs one forward for everything that is
+// ready. The engine has no thread and no lock of its own, so tests drive it by hand.
 //
-// Thread: one at a time (the engine thread).
+// Owner: in the server EngineThread. Thread: one at a time, in the server the engine thread.
 //
 // Invariants
-//  1. Every request accepted by Submit gets exactly one OnFinish.
-//  2. A sequence is admitted only if its prompt + max_tokens fit the free KV pages; admission is first come,
-//     first served.
-//  3. A cancelled, expired or finished sequence's pages are back in the pool before the next forward.
+//  1. Every request given to Submit gets exactly one OnFinish.
+//  2. A sequence is admitted only if the model has pages for its prompt + max_tokens. Admission is first
+//     come, first served.
+//  3. The pages of a cancelled, expired or finished sequence are back in the pool before the next forward.
 //  4. A failed row ends its own sequence and no other.
 #pragma once
 
@@ -29,12 +29,12 @@ namespace pass {
 
 struct EngineOptions {
   int max_sequences = 16;        // decoding or prefilling at a time
-  int row_budget = 1 << 20;      // rows of one forward; the model's own limit holds besides
+  int row_budget = 1 << 20;      // rows of one forward; the model's own limit holds too
   int prefill_chunk_rows = 128;  // prompt rows of one forward, shared by all sequences
-  bool text_sources = true;      // `tree` drafts from the request's own text too; off: from the model alone
-  // Time that Prepare may spend on measuring what rows cost; what it does not measure is learned on the way.
+  bool text_sources = true;      // `tree` drafts from the request's own text too, not from the model alone
+  // Time that Prepare may spend on measuring what rows cost. What is not measured is learned while serving.
   absl::Duration measuring_time = absl::ZeroDuration();
-  double control_share = 0.01;  // of the forwards of `auto`, those that decode plain for comparison; 0 to 1
+  double control_share = 0.01;  // share of the forwards of `auto` that decode plain for comparison, 0 to 1
   absl::Duration slow_reader_limit = absl::Seconds(30);  // a sink that is not Ready for so long is cancelled
 
   // INVALID_ARGUMENT names the option and its range.
@@ -49,17 +49,17 @@ struct RowGrant;
 
 class Engine {
  public:
-  // All pointers are borrowed; `observer` may be null. `end_of_sequence_ids`: as TextModel's. `options` are
-  // valid.
+  // All pointers are borrowed. `observer` may be null. `end_of_sequence_ids`: those of TextModel. `options`
+  // must be valid.
   Engine(LanguageModel* model, const Tokenizer* tokenizer, std::vector<TokenId> end_of_sequence_ids,
          const EngineOptions& options, EngineObserver* observer, const Clock* clock);
-  // Drops what is left without a word to its sink; EngineThread ends everything first.
+  // Drops what is left and does not tell the sinks. EngineThread ends everything first.
   ~Engine();
 
-  // Queues the request. It must be valid (the server's translation checks); the handle names it for Cancel.
+  // Queues the request. It must be valid, which the server checks. The handle names it for Cancel.
   void Submit(RequestHandle handle, GenerationRequest request, std::shared_ptr<TokenSink> sink);
-  // No effect on an unknown or finished handle. Honoured before the next forward. `requested`: when the
-  // client asked, if that is earlier than now.
+  // Ends the request before the next forward. No effect on an unknown or finished handle. `requested`: when
+  // the client asked, if that is earlier than now.
   void Cancel(RequestHandle handle, FinishReason reason = FinishReason::kCancelled,
               absl::Time requested = absl::InfiniteFuture());
   void CancelAll(FinishReason reason, const absl::Status& error);
@@ -67,11 +67,11 @@ class Engine {
   // Measures what rows cost, if the options give time for it. Once, before the first Step.
   void Prepare();
 
-  // Drops what was cancelled or has expired, and admits who fits: what Step begins with, for a caller that
-  // wants to know who still waits before the forward.
+  // Drops what was cancelled or has expired, and admits what fits. Step begins with it. It is public for a
+  // caller that wants to know what still waits before the forward.
   void Admit();
-  // Admits, runs one forward, hands results on. False: nothing could be done now (idle, or every sequence
-  // waits for its reader).
+  // Admits, runs one forward and hands its results on. False: there was nothing to do, because no sequence
+  // runs or every one waits for its reader.
   bool Step();
 
   int num_running() const { return static_cast<int>(running_.size()); }
@@ -90,7 +90,7 @@ class Engine {
   void MarkControl(ForwardReport& report);
   std::vector<RowGrant> GrantRows() const;
   absl::Status Draft(std::span<const RowGrant> grants);
-  // Returns the sequences, by index, whose rows were chosen.
+  // Returns the indices into running_ of the sequences whose candidates were chosen from.
   std::vector<size_t> ChooseRows(std::span<const RowGrant> grants);
   bool RunForward();
   absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows);
@@ -110,8 +110,8 @@ class Engine {
   const Clock* const clock_;
   const int row_budget_;
   Speculation speculation_;
-  AutoPolicy::Choice choice_;   // for the sequences with method `auto` in the forward that is being planned
-  bool after_control_ = false;  // the forward before it was plain for comparison
+  AutoPolicy::Choice choice_;   // for the sequences with `auto` in the next forward
+  bool after_control_ = false;  // the last forward was plain for comparison
   Sequences waiting_;           // oldest first
   Sequences running_;           // oldest first
 };

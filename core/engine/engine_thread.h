@@ -1,8 +1,8 @@
-// The one thread that owns the model: a bounded inbox in front of the passive engine, and the loop around
-// Step(). Sleeps on a condition while there is nothing to do; no polling.
+// The one thread that calls the model: a bounded inbox in front of the engine, and the loop around
+// Engine::Step. It sleeps on a condition while there is nothing to do and never polls.
 //
-// Thread-safe. Submit, Cancel and Wake are called from gRPC threads and never wait for a forward. Sinks and
-// the observer are called on the engine's thread, without a lock.
+// Thread-safe. gRPC's threads call Submit, Cancel and Wake, which never wait for a forward. Sinks and the
+// observer are called on the engine's thread, without a lock.
 #pragma once
 
 #include <cstdint>
@@ -19,28 +19,29 @@ namespace pass {
 
 class EngineThread {
  public:
-  // Takes the engine and starts the thread. `max_queue`: requests that may wait, inbox and engine together.
-  // `clock`: the engine's own; borrowed, as are the engine's model, tokenizer and observer.
+  // Takes the engine over and starts the thread. `max_queue`: requests that may wait, in the inbox and the
+  // engine together. `clock`: the engine's own; borrowed, as are the engine's model, tokenizer and observer.
   EngineThread(std::unique_ptr<Engine> engine, int max_queue, const Clock* clock);
-  // Ends what still runs with UNAVAILABLE and joins. No call may be under way or come later.
+  // Ends what still runs with UNAVAILABLE and joins the thread. No other call may be under way or come later.
   ~EngineThread();
   EngineThread(const EngineThread&) = delete;
   EngineThread& operator=(const EngineThread&) = delete;
 
-  // RESOURCE_EXHAUSTED: the queue is full, try again after a while. UNAVAILABLE: draining, try another
-  // replica. On OK the sink gets exactly one OnFinish, else none.
+  // RESOURCE_EXHAUSTED: the queue is full; try again after a while. UNAVAILABLE: the engine drains; try
+  // another replica. On OK the sink gets exactly one OnFinish, else none.
   absl::StatusOr<RequestHandle> Submit(GenerationRequest request, std::shared_ptr<TokenSink> sink);
   // No effect on an unknown or finished handle.
   void Cancel(RequestHandle handle, FinishReason reason = FinishReason::kCancelled);
-  // A sink became Ready again.
+  // Tells the thread that a sink became Ready again.
   void Wake();
 
-  // Refuses new requests from now on, lets what is queued and running finish until `deadline`, then ends the
-  // rest with UNAVAILABLE. Returns when nothing is left; true if all finished by themselves.
+  // Refuses new requests from now on. What is queued and running may finish until `deadline`; then the rest
+  // is ended with UNAVAILABLE. Returns when nothing is left. True: everything finished by itself.
   bool Drain(absl::Time deadline);
 
-  // For liveness: the thread hangs if it is busy and its last heartbeat is old. Busy: it is not asleep,
-  // waiting for requests, readers or deadlines. A heartbeat: when it woke up, before and after every Step.
+  // For liveness: the thread hangs if it is busy and its last heartbeat is old. It is busy unless it sleeps
+  // and waits for requests, readers or deadlines. It has a heartbeat when it wakes up, and before and after
+  // every Step.
   absl::Time last_heartbeat() const;
   bool busy() const;
 
@@ -67,7 +68,8 @@ class EngineThread {
   };
 
   void Run();
-  // `progress`: the last Step did something, so there may be more to do at once.
+  // `progress`: the last Step did something, so there may be more to do at once. Else it sleeps until there
+  // is input.
   Inbox TakeInput(bool progress) ABSL_LOCKS_EXCLUDED(mutex_);
   void GiveToEngine(Inbox input);
   void Publish() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -84,7 +86,7 @@ class EngineThread {
   Inbox inbox_ ABSL_GUARDED_BY(mutex_);
   RequestHandle next_handle_ ABSL_GUARDED_BY(mutex_) = 1;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  // The engine's, after the last Step or the admission before the next one, and what it was given since.
+  // The engine's numbers after its last Step or admission, and what it was given since.
   int num_running_ ABSL_GUARDED_BY(mutex_) = 0;
   int num_waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;

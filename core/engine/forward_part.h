@@ -1,5 +1,6 @@
-// A sequence's part of one forward: which of the forward's rows are its own, and what came of them. Made by the sequence
-// when it plans its rows, completed when it takes their results, and read by the engine. Plain data.
+// A sequence's part of one forward: which of the forward's rows are its own, and what came of them. The
+// sequence makes it when it plans its rows and completes it when it takes their results. The engine reads it.
+// Plain data.
 #pragma once
 
 #include <optional>
@@ -17,10 +18,10 @@ struct ForwardPart {
   int decode_rows = 0;
   int lookahead_rows = 0;  // of decode_rows
 
-  // Of the results; empty if it did not decode, or if a row of it failed.
+  // What the decoder made of the results; empty if the sequence did not decode, or if one of its rows failed.
   std::optional<Absorbed> absorbed = std::nullopt;
   std::vector<int> commit = {};  // rows of the forward whose keys and values are to be kept
-  int emitted = 0;               // tokens, those behind a stop left out
+  int emitted = 0;               // tokens; those behind a stop are left out
 
   bool rides() const { return prefill_rows + decode_rows > 0; }
   bool decodes() const { return decode_rows > 0; }

@@ -1,4 +1,4 @@
-// One forward of the whole batch, as the engine describes it to whoever learns or reports from it. Plain data.
+// One forward of the whole batch, for those who learn from it or report it. Plain data.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,9 @@
 
 namespace pass {
 
-// What a forward did: a method (the one of all sequences that decoded in it), or one of these two.
+// What a forward did: the method of all sequences that decoded in it, or one of these two.
 enum class ForwardKind : uint8_t {
-  kPrefill = kNumMethods,  // nobody decoded
+  kPrefill = kNumMethods,  // no sequence decoded
   kMixed,                  // several methods, or decoding beside prefill
 };
 inline constexpr size_t kNumForwardKinds = kNumMethods + 2;
@@ -28,12 +28,12 @@ struct ForwardReport {
   int lookahead_rows = 0;  // of decode_rows
   int prefill_rows = 0;
   int emitted_tokens = 0;
-  // Part of the control arm: plain for comparison, or the forward behind such a one, whose drafts lack what the plain one
-  // did not prepare. The latter is "mixed" besides, so that neither arm is charged with it.
+  // The forward belongs to the control arm: it decodes plain for comparison, or it is the one after such a
+  // forward, whose drafts lack what the plain one did not prepare. The latter counts as mixed too, so that
+  // its time counts for neither method.
   bool control = false;
-  bool auto_rests =
-      false;            // method `auto` decodes plain, because speculation did not pay in this batch bucket
-  absl::Duration time;  // proposals, forward, draws and commits
+  bool auto_rests = false;  // `auto` decodes plain, because trees did not pay in this batch bucket
+  absl::Duration time;      // proposals, forward, draws and commits
 };
 
 }  // namespace pass

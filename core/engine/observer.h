@@ -1,5 +1,5 @@
-// What the engine tells the outside world about its work; the server turns it into Prometheus series. Calls
-// come from the engine's thread and must be cheap.
+// What the engine tells about its work; the server turns it into Prometheus series. Calls come from the
+// engine's thread and must be cheap.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,13 @@ class EngineObserver {
 
   virtual void OnAdmitted(const GenerationRequest& /*request*/, absl::Duration /*queue*/) {}
   virtual void OnForward(const ForwardReport& /*report*/) {}
-  // `since_last`: time since the sequence's previous report (for the first one, since it was received).
+  // `since_last`: time since the sequence's previous report; for the first one, since the request was
+  // received.
   virtual void OnStep(const StepReport& /*report*/, absl::Duration /*since_last*/, bool /*first*/) {}
   virtual void OnFinish(const FinishReport& /*report*/) {}
-  // `time`: from the cancel (or deadline) to the return of its pages.
+  // `time`: from the cancel or the deadline to the return of the sequence's pages.
   virtual void OnCancelFreed(absl::Duration /*time*/) {}
-  // What the model said about a failed forward, row or commit; clients get a fixed text instead.
+  // `error`: what the model said about a failed forward, row or commit. Clients get a fixed text instead.
   virtual void OnModelError(const GenerationRequest& /*request*/, const absl::Status& /*error*/) {}
   virtual void OnState(const EngineState& /*state*/) {}
 };

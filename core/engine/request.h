@@ -12,7 +12,7 @@
 
 namespace pass {
 
-inline constexpr int kMostRows = 64;  // that a request may have in one forward
+inline constexpr int kMostRows = 64;  // rows that a request may have in one forward
 
 struct GenerationRequest {
   std::string id;               // for logs; unique among requests in flight
@@ -20,13 +20,13 @@ struct GenerationRequest {
   SamplingOptions sampling;
   int32_t max_tokens = 0;  // at least 1; prompt + max_tokens fits the context
   std::vector<std::string> stop;
-  std::vector<TokenId> stop_ids;  // beside the model's own end-of-sequence ids
+  std::vector<TokenId> stop_ids;  // besides the model's own end-of-sequence ids
   bool include_stop = false;
   bool ignore_eos = false;  // end-of-sequence ids do not end the sequence (stop_ids still do)
   bool skip_special_tokens = true;
   Method method = Method::kAuto;
-  int lookahead = 0;  // L of `pass`, longest look-ahead group of `tree` and `auto`; at most the model's
-  int max_rows = 32;  // most rows in a forward of `tree` and `auto`, 1 to kMostRows
+  int lookahead = 0;  // L of `pass`; the most rows of a group of `tree` and `auto`. At most the model's
+  int max_rows = 32;  // rows in a forward of `tree` and `auto`, at most; 1 to kMostRows
   absl::Time deadline = absl::InfiniteFuture();
   absl::Time received = absl::InfinitePast();  // when the call arrived
 };

@@ -1,12 +1,14 @@
-// Which rows ride in the next forward: a pure function from what each sequence needs to what each one gets.
+// The schedule of the next forward: which sequences get rows in it, and how many. A pure function from what
+// each sequence needs to what it is granted.
 //
 // Rules
 //  1. Decoding goes first, so that prompts of others never stop a stream. A decoder's rows are never split.
 //  2. Prompts share `prefill_rows`, the oldest first.
-//  3. A sequence whose whole remaining prompt fits decodes in the same forward if its decoder's rows fit too.
-//  4. Something is always granted when anything is needed: the first decoder in line, alone, may exceed
-//     `rows`.
-//  5. Decoders that did not fit are the first in line in the forward after.
+//  3. A sequence whose whole remaining prompt is granted decodes in the same forward, if its decoder's rows
+//     fit too.
+//  4. If anything is needed, something is granted: the first decoder in line may exceed `rows`, and then
+//     decodes alone.
+//  5. Decoders that did not fit are the first in line in the next forward.
 #pragma once
 
 #include <span>
@@ -15,9 +17,9 @@
 namespace pass {
 
 struct RowNeed {
-  int prefill_rows = 0;  // prompt rows still to be committed; above 0: the sequence does not decode yet
-  int decode_rows = 0;   // the most rows that its decoder may plan; 0: it needs nothing now (a slow reader)
-  int left_out = 0;      // forwards in a row in which it was ready to decode and did not fit
+  int prefill_rows = 0;  // prompt rows that are not committed yet; above 0: the sequence does not decode yet
+  int decode_rows = 0;   // room that its decoder needs (Decoder::rows_wanted); 0: it can do nothing now
+  int left_out = 0;      // forwards, one after the other, in which it was ready to decode and did not fit
 };
 
 struct RowGrant {

@@ -1,8 +1,8 @@
-// One request in the engine: its prompt, where it stands, its decoders, its output and its accounts. It plans
-// its rows of the next forward and takes their results; the engine calls the model and the sinks.
+// One request in the engine: its prompt, its frontier (decoder.h), its decoders, its output and its accounts.
+// It plans its rows of the next forward and takes their results. The engine calls the model and the sinks.
 //
 // Life: waiting -> Admit -> prefill (all prompt tokens but the last) -> decoding -> End. The last prompt
-// token is the first newest token: the decoder's rows may ride in the forward with the last prefill rows.
+// token is the first newest token: its row may ride in the forward that has the last prefill rows.
 //
 // Owner and thread: the engine's. Not movable: rows point at its sampling options.
 #pragma once
@@ -48,35 +48,36 @@ class Sequence {
   const GenerationRequest& request() const { return request_; }
   TokenSink& sink() const { return *sink_; }
 
-  // Committed positions that it may come to need.
+  // Positions that it may come to commit.
   int32_t kv_tokens() const { return num_prompt_tokens() + request_.max_tokens; }
   void Admit(SequenceId id, absl::Time now);
   // The model's sequence; none while it waits.
   std::optional<SequenceId> model_id() const { return model_id_; }
 
-  // Looks at the reader; the engine then knows whether to plan rows and since when it waits.
+  // Asks the sink whether its reader keeps up. While it does not, the sequence needs no rows.
   void CheckReader(absl::Time now);
   absl::Time reader_wait_start() const { return reader_wait_start_; }  // InfiniteFuture: the reader keeps up
 
-  // True if the next rows may come from plain or tree decoding, as the engine likes.
+  // True if the engine may choose the method of the next step: the request has method `auto`, and no round is
+  // half done.
   bool MayChooseMethod() const;
   void SetMethod(Method method) { method_ = method; }
 
   RowNeed need() const;
-  // The decoder of the next rows.
+  // The decoder of the next step.
   Decoder& decoder() const;
-  // Drafts of a sequence that decodes in the next forward: appends what its decoder wants proposed, and hands
-  // it the answers to that. Returns how many requests it appended; 0: nothing more.
+  // For a sequence that decodes in the next forward. Ask appends what its decoder wants proposed, and returns
+  // how many requests that are; 0: nothing more. Answer hands it the proposals for them.
   int Ask(double least_reach, std::vector<ProposalRequest>& requests);
   void Answer(std::span<const Proposal> proposals);
-  // Appends what was granted to `rows`, the forward of all sequences.
+  // Appends its granted rows to `rows`, which are those of the whole forward.
   ForwardPart PlanRows(const RowGrant& grant, std::vector<Row>& rows);
 
-  // `results`: of the whole forward; `part`: as PlanRows gave it, completed here. Afterwards: emitted tokens are in the
-  // accounts; the sequence may have ended; if it has not, the rows of part.commit must be committed. An error is that of
-  // a row: the caller ends the sequence.
+  // `results`: of the whole forward. `part`: what PlanRows returned; it is completed here. Afterwards the
+  // emitted tokens are in the accounts, and the sequence may have ended. If it has not, the caller commits
+  // the rows of part.commit. An error is that of a row, and the caller ends the sequence.
   absl::Status TakeResults(std::span<const RowResult> results, ForwardPart& part);
-  // After the forward's time is known. `now`: its end.
+  // Call it once the forward's time is known. `now`: the forward's end.
   void AddForward(const ForwardReport& forward, const ForwardPart& part, absl::Time now);
 
   // A report is due: a validation step was made, or the sequence ended and has tokens that no report showed.
@@ -88,8 +89,9 @@ class Sequence {
   };
   TakenReport TakeReport(absl::Time now);
 
-  // Ends the sequence; the first end counts. Only a stop or the length flushes held-back text: a sequence
-  // that is cut off has shown a prefix of its text. `since`: when it should have ended, for OnCancelFreed.
+  // Ends the sequence. Only the first call counts. Held-back text is shown after a stop or at max_tokens
+  // only; a sequence that is cut off has shown a prefix of its text. `since`: when it should have ended, for
+  // OnCancelFreed.
   void End(SequenceEnd end, absl::Time since);
   bool ended() const { return end_.has_value(); }
   absl::Time end_time() const { return end_time_; }
@@ -115,10 +117,10 @@ class Sequence {
   std::vector<TokenId> text_;  // prompt and output
   Frontier frontier_;
   int32_t num_prefilled_ = 0;  // prompt tokens committed by prefill rows
-  Method method_;              // of the next rows: never kAuto
-  int left_out_ = 0;           // as RowNeed's
+  Method method_;              // of the next step; never kAuto
+  int left_out_ = 0;           // as in RowNeed
 
-  bool validated_ = false;  // since the last report
+  bool validated_ = false;  // a validation step was made since the last report
 
   std::optional<SequenceEnd> end_;
   absl::Time end_time_;

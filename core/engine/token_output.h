@@ -1,7 +1,8 @@
-// From the tokens that one sequence emits to its text, and the decision which token is the last.
+// Turns the tokens that one sequence emits into its text, and decides which token is the last.
 //
-// Checks per token, in this order: end-of-sequence ids (unless ignore_eos) and stop ids; stop strings;
-// max_tokens. The id that ends a sequence counts as a token and never shows in the text. Not thread-safe.
+// It checks each token in this order: end-of-sequence ids (unless ignore_eos) and stop ids; stop strings;
+// max_tokens. The id that ends a sequence counts as a token and never shows in the text. Owner: Sequence.
+// Thread: the engine's.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@
 
 namespace pass {
 
-// Why and how a sequence ended: the part of a FinishReport that whoever ends it decides.
+// Why and how a sequence ended. Whoever ends it decides this part of its FinishReport.
 struct SequenceEnd {
   FinishReason reason = FinishReason::kStop;
   std::string matched_stop_string = {};
@@ -32,7 +33,7 @@ class TokenOutput {
               std::span<const TokenId> end_of_sequence_ids);
 
   struct Pushed {
-    std::string text;                // delta; what was held back is in it when the sequence ends here
+    std::string text;                // what is new; when the sequence ends here, with what was held back
     std::optional<SequenceEnd> end;  // set: no token after this one may be pushed
   };
   Pushed Push(TokenId token);

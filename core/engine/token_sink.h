@@ -1,4 +1,4 @@
-// Where a sequence's tokens go. Implemented by the server's stream reactor and by the tests' recorder.
+// Where a sequence's tokens go. The server's reactors implement it, and so do the tests' recorder and others.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +14,18 @@
 
 namespace pass {
 
-// Everything since the last report of this sequence. One per validation step; a sequence that ends between
-// two sends what it has with drafted 0.
+// Everything since the last report of this sequence. There is one report per validation step. A sequence that
+// ends between two of them reports what it has, with drafted 0.
 struct StepReport {
   std::vector<TokenId> token_ids;
-  std::string text;                // delta: whole UTF-8 characters; may lag behind token_ids
+  std::string text;                // what is new, in whole UTF-8 characters; may lag behind token_ids
   Method method = Method::kPlain;  // never kAuto
-  int drafted = 0;                 // by the validation step, those behind a stop included
-  int accepted = 0;           // drafts that are among token_ids: a stop inside an accepted run ends the count
-  int drafted_positions = 0;  // the first so many draft positions held a draft, summed like the others
-  CountByOrigin drafted_by_origin = {};  // what `drafted` and `accepted` are the sums of
+  int drafted = 0;                 // drafts that the validation step judged, those behind a stop included
+  int accepted = 0;                // drafts that are among token_ids; those behind a stop are not
+  int drafted_positions = 0;       // places ahead of the newest token that held a draft
+  CountByOrigin drafted_by_origin = {};  // these two sum up to `drafted` and `accepted`
   CountByOrigin accepted_by_origin = {};
-  int rows = 0;  // rows of this sequence in its forwards, prefill left out
+  int rows = 0;  // of this sequence in these forwards, prefill left out
   int forwards = 0;
   absl::Duration step_time;  // wall time of these forwards
 };
@@ -36,13 +36,13 @@ std::string_view FinishReasonName(FinishReason reason);
 
 struct SpeculationSummary {
   int64_t validation_steps = 0;
-  int64_t forwards = 0;  // prefill forwards that sample nothing are not counted
+  int64_t forwards = 0;  // forwards from which no token was drawn are not counted
   int64_t drafted = 0;
   int64_t accepted = 0;
   std::vector<int64_t> drafted_by_position;   // [i]: validation steps that proposed a draft at position i + 1
   std::vector<int64_t> accepted_by_position;  // [i]: ... and accepted it
-  // Seconds that plain decoding would have taken / seconds taken; 0: no baseline measured yet in this batch
-  // bucket.
+  // Seconds that plain decoding would have taken / seconds taken. 0: no plain forward was measured yet in
+  // this sequence's batch buckets.
   double estimated_decode_speedup = 0;
 };
 
@@ -66,7 +66,7 @@ struct FinishReport {
   uint64_t seed = 0;
 };
 
-// Calls come from the engine's thread, must not block and must not call the engine back.
+// Calls come from the engine's thread. They must not block and must not call the engine.
 class TokenSink {
  public:
   virtual ~TokenSink() = default;
@@ -74,7 +74,7 @@ class TokenSink {
   virtual void OnStep(const StepReport& report) = 0;
   // Exactly once, the last call.
   virtual void OnFinish(const FinishReport& report) = 0;
-  // False while the reader is too far behind: the sequence pauses. Whoever makes it true again wakes the
+  // False while the reader is too far behind; the sequence then pauses. Whoever makes it true again wakes the
   // engine.
   virtual bool Ready() const { return true; }
 };

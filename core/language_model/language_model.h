@@ -1,17 +1,27 @@
-// The seam between decoding and the model. Torch-free: above it everything builds and runs with the fake of tests/fakes.
+// LanguageModel: the seam between decoding and the model. Above it are token ids, below it are tensors. It is
+// torch-free, so that everything above it can be built and tested with the fake model of tests/fakes.
 //
-// A forward evaluates a list of rows. A row is one token position of one sequence: it attends to its sequence's
-// committed prefix and to its ancestors in the same forward. Prefill, plain decoding, Algorithm 1 and trees, of several
-// sequences in different phases, are all lists of rows of one ragged forward.
+// A forward is one evaluation of the model over a list of rows. A row is one token position of one sequence.
+// It attends to the tokens that its sequence has committed, to its ancestors in the same forward, and to
+// itself. Prefill, plain decoding, Algorithm 1 and trees are all lists of rows, and one forward may hold rows
+// of many sequences. Nothing is padded.
 //
-// Owner: the engine. Thread: the engine's only, except info(), which is constant and may be read anywhere.
+// An ordinary row has a token as its input. A look-ahead row has the learned embedding [LA]_k instead. A
+// group is the rows of [LA]_1 to [LA]_l behind one ordinary row, which is the group's anchor: [LA]_1 is the
+// anchor's child, and each other row is the child of the one before. With the anchor at position p, [LA]_k
+// stands at p + k and predicts the token of index p + k + 1.
+//
+// Owner: the program's main function; the engine borrows the model. Thread: one at a time, in the server the
+// engine's. info() is constant and may be read on any thread.
 //
 // Invariants
-//  1. The value of a row depends on its sequence's committed tokens, its ancestors and its own fields; never on how many
-//     rows or which neighbours share its forward (on the CPU bit for bit: "row-invariant").
-//  2. A row's position is its parent's position + 1; a row whose parent is the committed prefix stands at the prefix's
-//     length.
-//  3. Only Commit changes a sequence: keys and values of rows that were not committed are gone at the next Forward.
+//  1. The value of a row depends on its sequence's committed tokens, on its ancestors and on its own fields.
+//     It does not depend on how many rows or which other sequences share its forward. On the CPU this holds
+//     bit for bit; such a row is called row-invariant.
+//  2. A row's position is its parent's position + 1. A row whose parent is the committed prefix stands at the
+//     prefix's length.
+//  3. Only Commit changes a sequence. At the next Forward the keys and values of rows that were not committed
+//     are gone.
 //  4. Look-ahead rows are never committed.
 #pragma once
 
@@ -34,14 +44,15 @@ inline constexpr int kCommittedPrefix = -1;
 
 // What a row should give back.
 enum class RowOutput : uint8_t {
-  kNothing,       // prefill
-  kToken,         // the sampled target token of index position + 1
+  kNothing,       // for prefill
+  kToken,         // the target token of index position + 1, drawn by the model
   kDistribution,  // the whole distribution after temperature and filters: p, or q on a look-ahead row
-  kShortlist,     // look-ahead rows only: a handle for Propose
+  kShortlist,     // look-ahead rows only: a handle, which Propose turns into candidates
 };
 
-// A look-ahead row's state, or that of a recurrent step behind it, kept by the model for one sequence until
-// ReleaseDrafts or Close; Commit does not touch it. Handles of a sequence ascend in the order of their making; 0: none.
+// A handle names a state that the model keeps for one sequence: that of a look-ahead row, or that of a
+// recurrent step (see Proposal). It is valid until ReleaseDrafts or Close; Commit does not touch it. A later
+// handle of a sequence is larger than an earlier one. 0 names nothing.
 using DraftHandle = int64_t;
 
 struct Row {
@@ -55,27 +66,32 @@ struct Row {
 };
 
 struct RowResult {
-  absl::Status status;        // INTERNAL: this row's logits are not numbers; only its sequence is harmed
+  absl::Status status;        // INTERNAL: this row's logits are not numbers. Only its own sequence is harmed
   TokenId token = -1;         // kToken
   Distribution distribution;  // kDistribution
   DraftHandle drafts = 0;     // kShortlist
 };
 
-// A state and the token just before the one that is to be predicted. For the handle of the row of [LA]_k behind an
-// anchor at p, `previous` is the token of index p + k, and p + k + 1 is predicted; for the handle that a proposal gave
-// (`next`), it is the token which that proposal predicted, and the one after it is predicted now.
+// Asks what may follow one token. There are two kinds of handles:
+//   A row's handle: of [LA]_k behind an anchor at position p. `previous` is the token of index p + k, and the
+//     token of index p + k + 1 is predicted.
+//   A proposal's `next`: `previous` is the token that was taken from that proposal, and the token behind it
+//   is predicted.
 struct ProposalRequest {
   SequenceId sequence = 0;
   DraftHandle handle = 0;
   TokenId previous = 0;
 };
 
-// The shortlist after the head, likeliest first, lowest id on ties: at most ModelInfo::shortlist_size tokens, all different.
-// Temperature, filters and noise are the caller's.
+// The answer: the likeliest candidates, best first and lowest id on ties, all different. This is the
+// shortlist. With a head, a small network that reads the kept state and `previous`, the probabilities are the
+// head's. Temperature, filters and noise are the caller's.
 struct Proposal {
-  std::vector<TokenId> ids;
+  std::vector<TokenId> ids;              // at most ModelInfo::shortlist_size
   std::vector<float> log_probabilities;  // natural, normalised over `ids`
-  DraftHandle next = 0;                  // for the recurrent step; 0: the model has no head
+  // The head's output, kept as a state: a recurrent step applies the head to it and so predicts one token
+  // further without a row. 0: the model has no head.
+  DraftHandle next = 0;
 };
 
 struct ModelInfo {
@@ -90,7 +106,7 @@ struct ModelInfo {
   int width = 0;
   int num_lookahead = 0;  // L of the loaded look-ahead tokens; 0: none
   bool has_adapter = false;
-  bool has_head = false;     // without one a proposal does not depend on the previous token
+  bool has_head = false;     // without one a proposal does not depend on `previous`
   int shortlist_size = 128;  // tokens of a proposal, at most
   int max_batch_rows = 512;  // rows of a forward, at most
 };
@@ -109,22 +125,25 @@ class LanguageModel {
   virtual const ModelInfo& info() const = 0;
   virtual KvUsage kv_usage() const = 0;
 
-  // Opens an empty sequence and reserves keys and values for `max_tokens` committed positions, so that an admitted
-  // sequence never runs out. RESOURCE_EXHAUSTED: not enough free pages now, try again after a Close.
-  // INVALID_ARGUMENT: more than the context, or than the whole pool.
+  // Opens an empty sequence and reserves keys and values for `max_tokens` committed positions, so that it
+  // never runs out. RESOURCE_EXHAUSTED: there are not enough free pages now; try again after a Close.
+  // INVALID_ARGUMENT: `max_tokens` is more than the context, or more than all pages hold.
   virtual absl::StatusOr<SequenceId> Open(int32_t max_tokens) = 0;
   virtual void Close(SequenceId id) = 0;
 
-  // One result per row, in the rows' order. A status other than OK is a failure of the whole forward (device fault).
+  // One result per row, in the rows' order. An error is a failure of the whole forward, such as a device
+  // fault.
   virtual absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows) = 0;
 
-  // Appends these rows of the last forward (indices into it, each the child of the one before, the first a child of the
-  // committed prefix) to the sequence's committed prefix. What the rest of the forward computed for it is dropped.
-  // Fails only on broken invariants: INTERNAL.
+  // Appends rows of the last forward to the sequence's committed prefix. `rows` are indices into that
+  // forward: the first is a child of the committed prefix, each other one a child of the row before it. What
+  // the forward computed for the sequence besides is dropped. INTERNAL: an invariant is broken; nothing else
+  // fails.
   virtual absl::Status Commit(SequenceId id, std::span<const int> rows) = 0;
 
-  // One proposal per request, in order; the requests may be of many sequences and need no forward. A proposal depends on its
-  // own request only (invariant 1 holds for it too). Fails on broken invariants only, such as an unknown handle: INTERNAL.
+  // One proposal per request, in order. The requests may be of many sequences, and no forward runs. A
+  // proposal depends on its own request and on its sequence's committed tokens, and on nothing else.
+  // INTERNAL: an invariant is broken, such as an unknown handle; nothing else fails.
   virtual absl::StatusOr<std::vector<Proposal>> Propose(std::span<const ProposalRequest> requests) = 0;
 
   // Forgets this sequence's handles below `before`.

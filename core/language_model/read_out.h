@@ -1,5 +1,5 @@
-// From a row's logits to what the row asked for: one definition for every model behind the seam. Torch-free,
-// pure and thread-safe.
+// From a row's logits to what the row asked for. Every model behind the seam uses this one definition.
+// Torch-free, pure and thread-safe.
 #pragma once
 
 #include <span>
@@ -8,8 +8,8 @@
 
 namespace pass {
 
-// `logits`: float32 [vocabulary] of this row. A row that asks for a token gets the target token of index
-// position + 1. Its status is INTERNAL if the logits are not numbers.
+// For rows that ask for nothing, a token or a distribution; a shortlist is made by the model itself.
+// `logits`: float32 [vocabulary], of this row. INTERNAL in the result's status: the logits are not numbers.
 RowResult ReadOut(std::span<const float> logits, const Row& row);
 
 }  // namespace pass

@@ -1,5 +1,5 @@
-// Loads a model behind the seam. Torch-free: the only header of core/model, with language_model.h, that code outside may
-// include.
+// Loads a model behind the seam (core/language_model/language_model.h). Torch-free: of core/model this is the
+// only header that code outside may include.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace pass {
 enum class ComputeType { kBf16, kFp32 };
 
 struct LoadOptions {
-  std::string model_path;      // .gguf file or Hugging Face folder
+  std::string model_path;      // a .gguf file or a Hugging Face folder
   std::string lookahead_path;  // safetensors file of look-ahead tokens; empty: none
   ComputeType compute_type = ComputeType::kBf16;
   std::string device = "cpu";  // "cpu", "cuda", "cuda:1"
@@ -27,21 +27,22 @@ struct LoadOptions {
   int max_batch_rows = 512;    // rows of the largest forward
 };
 
-// Called while weights are read, with a phase name ("weights") and a fraction in [0, 1], on threads of the load's own, one
-// call at a time, while the caller waits.
+// Called while weights are read, with the name of the phase ("weights") and a fraction in [0, 1]. It is
+// called on threads of the load's own, one call at a time, while the caller of LoadModel waits.
 using LoadProgress = std::function<void(std::string_view phase, double fraction)>;
 
-// A warning of a load that went well, such as look-ahead tokens trained on other weights. One line each.
+// `warnings`: one line each, of a load that went well, such as look-ahead tokens that were learned on other
+// weights.
 struct LoadedModel {
   std::unique_ptr<LanguageModel> model;
   std::vector<std::string> warnings;
 };
 
-// Whether the model's files are there, whole, and of a kind that is served: what LoadModel would say of them, without reading
-// weights. Takes milliseconds.
+// What LoadModel would say of the model's files: whether they are there, whole, and of a kind that is served.
+// It reads no weights and takes milliseconds.
 absl::Status CheckModel(const LoadOptions& options);
 
-// Errors: one line that names the file and the cure. The model may then be used by any one thread.
+// The model may be used by any thread, one at a time. Errors are one line that names the file and the cure.
 absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProgress& progress = nullptr);
 
 // For build_info: the version of the linked LibTorch, and the instruction set of the CPU kernels.

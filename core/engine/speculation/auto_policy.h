@@ -1,14 +1,17 @@
-// Method `auto`: `tree` as long as it has paid, else plain, from the seconds per token that both took in this
+// Method `auto`: it chooses between `tree` and `plain` by the seconds per token that both took in this
 // process.
 //
-// Per batch bucket (1, 2, 4, 8, 16, ... sequences) it smooths what unmixed forwards took and emitted. An
-// unknown method is tried. While `tree` runs, a plain forward now and then keeps the baseline honest. When
-// `tree` does not pay, plain runs, with nothing speculative in it, and `tree` is probed again after a number of
-// forwards that doubles with each probe that fails, up to a limit. A tree that has paid before is given up only
-// when it is clearly slower, so that noise does not make the method flutter.
+// It keeps apart batches of different sizes (batch_bucket.h). For each it smooths what forwards took and
+// emitted; mixed forwards are left out.
+//   - A method that was not measured yet is tried.
+//   - While `tree` runs, a plain forward now and then keeps the baseline up to date.
+//   - When `tree` does not pay, plain runs, with nothing speculative in it. After a number of forwards `tree`
+//     is tried again. That number doubles with each trial that fails, up to a limit.
+//   - A `tree` that has paid is given up only when it is clearly slower, so that noise does not make the
+//     method flutter.
 //
-// The policy looks at speed alone: what is emitted does not depend on it, because a sequence gives the same
-// tokens with either method. Thread: the engine's.
+// The policy decides about speed alone: a sequence gives the same tokens with either method. Owner:
+// Speculation. Thread: the engine's.
 #pragma once
 
 #include <array>
@@ -22,17 +25,18 @@ namespace pass {
 
 class AutoPolicy {
  public:
-  static constexpr int kPlainForwardsKnown = 4;  // forwards that make a baseline
+  static constexpr int kPlainForwardsKnown = 4;  // plain forwards that make a baseline
   static constexpr int kTreeForwardsKnown = 16;  // forwards after which `tree` is judged
   static constexpr int kFewestTreeForwards = 4;
   static constexpr int kForwardsToFirstBaseline = 8;  // the same while there is no baseline
-  static constexpr int kBaselineAttempts = 4;         // plain forwards until one is unmixed; then later again
-  static constexpr int kUnmeasuredChoices = 64;  // of `tree` in mixed batches, which show nothing: then rest
-  static constexpr int kFirstRest = 64;          // forwards without `tree` after it did not pay
+  static constexpr int kBaselineAttempts = 4;         // plain forwards in a row, to get one that is not mixed
+  static constexpr int kUnmeasuredChoices =
+      64;  // choices of `tree` whose forwards were all mixed, which show nothing; then it rests
+  static constexpr int kFirstRest = 64;  // forwards without `tree` after it did not pay
   static constexpr int kLongestRest = 4096;
 
-  // `control_share`: of the forwards while `tree` runs, so many are plain, to know what plain decoding takes now. 0: only
-  // the first few, without which nobody knows whether `tree` pays.
+  // `control_share`: of the forwards while `tree` runs, this share is plain, to know what plain decoding
+  // takes now. 0: only the first few are, without which nobody knows whether `tree` pays.
   explicit AutoPolicy(double control_share = 0.01);
 
   struct Choice {
@@ -40,19 +44,21 @@ class AutoPolicy {
     bool control = false;  // plain for comparison: `tree` would have been chosen
     bool resting = false;  // plain because `tree` did not pay
   };
-  // For the next forward, in which about `batch` sequences decode. Once per forward that has a sequence with method
-  // `auto`. `all_choose`: every sequence of it has; else the forward shows nothing of one method alone.
+  // The method that sequences with `auto` take for the next forward, in which about `batch` sequences decode.
+  // Call it once for each forward that has such a sequence. `all_choose`: every sequence of the forward is
+  // one. If not, the forward tells nothing about one method alone.
   Choice Choose(int batch, bool all_choose = true);
 
-  // What one forward took: every forward, whoever chose its method. `batch`: sequences that decoded in it.
+  // Tells what one forward took. Call it for every forward, whoever chose its method. `batch`: sequences that
+  // decoded in it.
   void Observe(ForwardKind kind, int batch, int emitted_tokens, absl::Duration time);
 
-  // Smoothed time of a plain forward, one token per sequence, in this batch's bucket; none without a
-  // baseline.
+  // Smoothed time of a plain forward, which gives each sequence one token, in this batch's bucket. None if no
+  // plain forward was measured there.
   std::optional<absl::Duration> PlainForwardTime(int batch) const;
 
  private:
-  // Exponentially smoothed sums; the first samples count alike.
+  // Exponentially smoothed sums. The first samples weigh alike.
   struct Rate {
     double seconds = 0;
     double tokens = 0;
@@ -64,8 +70,8 @@ class AutoPolicy {
   struct Bucket {
     Rate plain;           // samples: forwards
     Rate tree;            // the same
-    bool proven = false;  // `tree` has paid since it was last probed
-    int rest_left = 0;    // forwards until `tree` is probed again
+    bool proven = false;  // `tree` has paid since it was last tried anew
+    int rest_left = 0;    // forwards until `tree` is tried again
     int next_rest = kFirstRest;
     int until_baseline = kForwardsToFirstBaseline;
     int baseline_attempts_left = 0;

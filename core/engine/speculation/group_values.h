@@ -1,10 +1,13 @@
-// What a look-ahead group of each length behind the node where a walk stops is worth to the next step: tokens more,
-// net of costs, than with no group.
+// What a look-ahead group is worth, by its length: how many more tokens, net of costs, a step brings that
+// begins with a group of that many rows, compared with a step that begins with none.
 //
-// Learned by differential temporal-difference learning: the state of a sequence is the length of the group that
-// its step begins with, the reward what the step emitted less what its rows cost. So a group is also credited
-// with what the steps after the next one gain or lose. A length that was rarely tried moves with the others, and
-// one that is not tried drifts slowly back to what is usual, so that it is tried again. Thread: the engine's.
+// It is learned by differential temporal-difference learning. The state of a sequence is the length of the
+// group that its step begins with. The reward of a step is what it emitted less what its rows cost. So a
+// group is also credited with what the steps after the next one gain or lose. A length that was rarely tried
+// moves with the others. A length that is not tried drifts back to its usual value, so that it is tried
+// again.
+//
+// Owner: TreePlanner. Thread: the engine's.
 #pragma once
 
 #include <span>
@@ -16,12 +19,13 @@ class GroupValues {
  public:
   explicit GroupValues(int longest_group);
 
-  // By length; [0] is 0.
+  // By length of the group, from 0; [0] is 0. In tokens.
   std::span<const double> values() const { return values_; }
 
-  // A step that began with a group of `length` rows (0: none), brought `reward` tokens net of costs, and left
-  // the sequence with one of `next_length`. `reward_without`: what a step with no drafts at all would have brought
-  // that also leaves a group of one row: where a group always stands ready, nothing else says what it is worth.
+  // A step began with a group of `length` rows (0: none), brought `reward` tokens net of costs, and left the
+  // sequence with a group of `next_length` rows. `reward_without`: what a step without drafts, which also
+  // leaves a group of one row, would have brought. If every step begins with a group, nothing else tells what
+  // none would mean.
   void Learn(int length, double reward, int next_length, double reward_without);
 
  private:

@@ -1,4 +1,4 @@
-// Measures t(rows): the wall time of one forward by its number of rows, on rows of the kind that trees have.
+// Measures t(rows), the wall time of a forward by its number of rows, with forwards like those of trees.
 #pragma once
 
 #include <vector>
@@ -11,13 +11,11 @@
 namespace pass {
 
 struct MeasureOptions {
-  std::vector<int> rows = {1,  8,  4, 16, 2,
-                           32, 12, 6, 24, 3};  // in the order of their worth, if time is short
-  int prefix = 32;                             // committed tokens before the rows
-  int repetitions = 3;                         // of the whole list, at most
-  int rows_per_lookahead = 4;  // one row of so many is a look-ahead row, if the model has such; 0: none
-  absl::Duration budget =
-      absl::InfiniteDuration();  // no further forward begins after it; the first one always does
+  std::vector<int> rows = {1, 8, 4, 16, 2, 32, 12, 6, 24, 3};  // the most useful first, if time is short
+  int prefix = 32;                                             // committed tokens before the rows
+  int repetitions = 3;                                         // of the whole list, at most
+  int rows_per_lookahead = 4;  // one row in so many is a look-ahead row, if the model has them; 0: none
+  absl::Duration budget = absl::InfiniteDuration();  // after it no forward begins; the first one always does
 };
 
 struct ForwardCost {
@@ -26,8 +24,9 @@ struct ForwardCost {
   double fastest_seconds = 0;
 };
 
-// Opens a sequence of its own and closes it again. Ascending by rows; counts that do not fit the model, or that the
-// budget left no time for, are missing. RESOURCE_EXHAUSTED and others: as the model's.
+// One entry for each number of rows, ascending. Numbers that do not fit the model, or for which no time was
+// left, are missing. It opens a sequence of its own and closes it again. Errors are those of the model,
+// RESOURCE_EXHAUSTED among them.
 absl::StatusOr<std::vector<ForwardCost>> MeasureForwards(LanguageModel& model, const Clock& clock,
                                                          const MeasureOptions& options);
 

@@ -1,6 +1,7 @@
-// Everything that the engine asks about speculation, behind one object: whether to speculate in the next forward, which
-// candidates get rows, and what plain decoding would have taken instead. It learns from every forward. It decides about
-// speed alone: no answer of it changes a token.
+// Everything that the engine asks about speculation, behind one object: whether to speculate in the next
+// forward, which candidates of the trees get rows, and how long plain decoding would have taken. It learns
+// from every forward. It decides about speed alone: no answer of it changes a token of `plain`, `tree` or
+// `auto`.
 //
 // Owner and thread: the engine's.
 #pragma once
@@ -20,32 +21,34 @@ namespace pass {
 
 class Speculation {
  public:
-  // `control_share`: as AutoPolicy's.
+  // `control_share`: see AutoPolicy.
   Speculation(const ModelInfo& model, double control_share)
       : policy_(control_share), planner_(model.num_lookahead) {}
 
-  // How likely candidates are, learned from all requests; for their decoders.
+  // How likely candidates are, learned from all requests. The decoders use it and teach it.
   DraftCalibration* calibration() { return planner_.calibration(); }
 
-  // Measures what a forward costs by its number of rows, for about so long. What is not measured, or if the model fails,
-  // is learned while serving.
+  // Measures what a forward costs by its number of rows, for about `budget`. What is not measured is learned
+  // while serving; so is everything if the model fails here.
   void MeasureCosts(LanguageModel& model, const Clock& clock, absl::Duration budget);
 
-  // The method that sequences with method `auto` take for the next forward, in which about `batch` sequences decode.
-  // Once per forward that has such a sequence. `all_choose`: all of its sequences are such.
+  // What sequences with `auto` do in the next forward, in which about `batch` sequences decode. Call it once
+  // for each forward that has such a sequence. `all_choose`: every sequence of the forward is one.
   AutoPolicy::Choice ChooseMethod(int batch, bool all_choose) { return policy_.Choose(batch, all_choose); }
-  // Candidates that are less likely to be accepted are not worth asking the model about.
+  // A node with a smaller reach (core/decode/draft_tree.h) is not worth growing.
   double least_reach() const { return planner_.least_reach(); }
-  // Which offered candidates get rows: one choice per offer, in order.
+  // Which candidates get rows: one choice per offer, in order.
   std::vector<RowChoice> ShareRows(std::span<const TreePlanner::Offer> offers,
                                    const TreePlanner::Forward& forward) {
     return planner_.Plan(offers, forward);
   }
 
-  // A forward is over. `outcomes`: what came of each offer that was given to ShareRows for it; null: it failed.
+  // Tells what a forward took and brought. `outcomes`: what came of each offer that was given to ShareRows
+  // for it, in order; null: that sequence failed.
   void Observe(const ForwardReport& report, std::span<const Absorbed* const> outcomes);
 
-  // Time of a plain forward of such a batch, one token per sequence; none if no such forward was measured.
+  // Time of a plain forward with so many sequences, which gives each one token. None if no such forward was
+  // measured.
   std::optional<absl::Duration> PlainForwardTime(int batch) const { return policy_.PlainForwardTime(batch); }
 
  private:

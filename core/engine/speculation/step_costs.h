@@ -1,8 +1,12 @@
-// Seconds of a forward by its number of rows: measured at warm-up, corrected by every forward since.
+// t(rows): seconds of a forward by its number of rows. They are measured at warm-up and corrected by every
+// forward since.
 //
-// Held at some numbers of rows and linear between them; never falling. What a forward takes corrects the scale of
-// all of it fast, because a busier machine or longer texts make every forward slower, and the shape at its own
-// number of rows slowly once that is known. Thread: the engine's.
+// Seconds are held at some numbers of rows and linear between them. They never fall with more rows. What a
+// forward took corrects two things. The scale of all seconds is corrected fast, because a busier machine or
+// longer texts make every forward slower. The seconds at the forward's own number of rows are corrected
+// slowly once they are known.
+//
+// Owner: TreePlanner. Thread: the engine's.
 #pragma once
 
 #include <array>
@@ -18,7 +22,8 @@ struct CostSample {
 
 class StepCosts {
  public:
-  // Until something is measured: a row costs kUsualShare of a forward of one row, which takes a second.
+  // Until something is measured, a forward of one row takes a second, and a further row costs kUsualShare of
+  // that.
   StepCosts();
 
   void Set(std::span<const CostSample> samples);
@@ -31,7 +36,7 @@ class StepCosts {
   static constexpr std::array<int, 14> kRows = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 512};
   static constexpr double kUsualShare = 0.04;
 
-  // The first of kRows, but not the very first, that is not below `rows`; the last if all are.
+  // Index of the first of kRows that is not below `rows`; at least 1, and at most the last index.
   size_t Right(int rows) const;
   void Correct(size_t knot, double share, double ratio);
   void NeverFall();
