@@ -72,6 +72,7 @@ for what in "$@"; do
     # The numerics tests compare with transformers, which runs on the same torch.
     test) install_libtorch && install test ;;
     deploy) scripts/deploy_tools.sh ;;
+    prometheus) scripts/deploy_tools.sh prometheus ;;
     *) die "unknown: $what" ;;
   esac
 done
