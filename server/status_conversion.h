@@ -39,8 +39,9 @@ absl::Status LoadingError();         // UNAVAILABLE, RetryInfo
 absl::Status DrainingError();        // UNAVAILABLE, RetryInfo
 absl::Status QueueFullError();       // RESOURCE_EXHAUSTED, RetryInfo
 absl::Status DeadlinePassedError();  // DEADLINE_EXCEEDED
-absl::Status DuplicateIdError();     // ALREADY_EXISTS
-absl::Status NoLookaheadError();     // FAILED_PRECONDITION
+absl::Status SlowReaderError();
+absl::Status DuplicateIdError();  // ALREADY_EXISTS
+absl::Status NoLookaheadError();  // FAILED_PRECONDITION
 
 // What a client may hear of an error of the engine, the tokenizer or the model: the code and a fixed text.
 absl::Status ClientError(const absl::Status& error, const std::string& request_id);
