@@ -15,12 +15,12 @@ HANG_SECONDS = 1800
 
 
 class ServerProcess:
-    """A running server; `command` begins with the program. `stop()` sends SIGTERM and returns the exit code.
+    """A running server; `command` begins with the program; addresses in it hold. `stop()` sends SIGTERM and returns the exit code.
 
-    PASS_* variables are flags of the server: those of the caller are not handed on.
+    PASS_* variables are flags of the server: those of the caller are not handed on. `before_start` is called in the child.
     """
 
-    def __init__(self, command, prefix=()):
+    def __init__(self, command, prefix=(), before_start=None):
         self._folder = tempfile.TemporaryDirectory()
         ready_file = pathlib.Path(self._folder.name) / "ready.json"
         ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--ready-file", str(ready_file)]
@@ -28,12 +28,13 @@ class ServerProcess:
         self._ready = threading.Event()
         begin = time.monotonic()
         self.process = subprocess.Popen(
-            [*prefix, *command, *ports],
+            [*prefix, command[0], *ports, *command[1:]],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
             env={name: value for name, value in os.environ.items() if not name.startswith("PASS_")},
+            preexec_fn=before_start,
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()

@@ -77,6 +77,11 @@ absl::Status QueueFullError() {
 
 absl::Status DeadlinePassedError() { return absl::DeadlineExceededError("the deadline has passed"); }
 
+absl::Status SlowReaderError() {
+  return absl::CancelledError(
+      "the reader took no message for too long; read faster, or raise the server's --slow-reader-timeout");
+}
+
 absl::Status DuplicateIdError() {
   return absl::AlreadyExistsError("a request with this request_id is in flight");
 }

@@ -40,7 +40,8 @@ absl::Status LoadingError();         // UNAVAILABLE, RetryInfo
 absl::Status DrainingError();        // UNAVAILABLE, RetryInfo
 absl::Status QueueFullError();       // RESOURCE_EXHAUSTED, RetryInfo
 absl::Status DeadlinePassedError();  // DEADLINE_EXCEEDED
-absl::Status DuplicateIdError();     // ALREADY_EXISTS
+absl::Status SlowReaderError();
+absl::Status DuplicateIdError();  // ALREADY_EXISTS
 // FAILED_PRECONDITION. `method`: the name of the one that needs look-ahead tokens.
 absl::Status NoLookaheadError(std::string_view method);
 

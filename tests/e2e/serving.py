@@ -61,28 +61,29 @@ def read_prompts(name):
     return [prompt.rstrip("\n") for prompt in text.split("%%\n")]
 
 
-def run_server(*flags):
-    """Runs a pass-server that is expected to end by itself; returns its exit code and its last line."""
+def run_server(*flags, environment=None, stdout=subprocess.PIPE):
+    """Runs a pass-server that is expected to end by itself; returns its exit code and its last line. `stdout`: where
+    that goes; the lines of stderr are read in any case."""
     defaults = [] if "--listen" in flags else ["--listen", "127.0.0.1:0"]
     command = [str(SERVER), "--metrics-listen", "127.0.0.1:0", *defaults, *flags]
     result = subprocess.run(
         command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
         timeout=HANG_SECONDS,
         check=False,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | (environment or {}),
     )
-    return result.returncode, result.stdout.strip().splitlines()[-1]
+    return result.returncode, ((result.stdout or "") + result.stderr).strip().splitlines()[-1]
 
 
 class ServerProcess(server_process.ServerProcess):
     """A server of the tests' model."""
 
-    def __init__(self, *flags, lookahead=LOOKAHEAD):
+    def __init__(self, *flags, lookahead=LOOKAHEAD, before_start=None):
         files = ["--model", model_path(), *(["--lookahead-file", lookahead] if lookahead else [])]
-        super().__init__([str(SERVER), *files, "--reflection", *flags])
+        super().__init__([str(SERVER), *files, "--reflection", *flags], before_start=before_start)
 
 
 @dataclasses.dataclass
