@@ -15,7 +15,7 @@ RUN make build TORCH_PIP_ARGS="${TORCH_PIP_ARGS}" \
 FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libgrpc++1.51 libprotobuf32 libspdlog1.10 libprometheus-cpp-core1.0 \
-       libprometheus-cpp-pull1.0 libpcre2-8-0 libgomp1 \
+       libprometheus-cpp-pull1.0 libpcre2-8-0 libutf8proc2 libgomp1 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /stage /opt/pass
 ENV LD_LIBRARY_PATH=/opt/pass/lib
