@@ -4,6 +4,8 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import subprocess
+import urllib.request
 
 import pytest
 
@@ -69,7 +71,14 @@ def test_no_alert_fires_on_a_server_that_is_well(prometheus):
     assert firing == []
 
 
+def test_the_metrics_are_clean(server):
+    promtool = pathlib.Path(PROMETHEUS).with_name("promtool")
+    with urllib.request.urlopen(f"http://{server.addresses['metrics']}/metrics", timeout=serving.HANG_SECONDS) as reply:
+        text = reply.read()
+    checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
 def test_the_board_counts_the_tokens_that_clients_got(prometheus, server):
     (_, on_the_board), = prometheus.query("sum(pass_generated_tokens_total)")
     assert on_the_board == server.scrape()["pass_generated_tokens_total"]
-    assert pathlib.Path(PROMETHEUS).exists()
