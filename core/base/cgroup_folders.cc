@@ -1,6 +1,9 @@
 #include "core/base/cgroup_folders.h"
 
+#include <algorithm>
 #include <fstream>
+
+#include "absl/strings/str_split.h"
 
 namespace pass {
 namespace {
@@ -15,7 +18,8 @@ void AddLevels(const std::string& mount, std::string path, int version, std::vec
 }
 
 bool Holds(const std::string& list, std::string_view controller) {
-  return ("," + list + ",").find("," + std::string(controller) + ",") != std::string::npos;
+  const std::vector<std::string> names = absl::StrSplit(list, ',');
+  return std::find(names.begin(), names.end(), controller) != names.end();
 }
 
 }  // namespace
