@@ -184,7 +184,8 @@ def test_threads_follow_the_cpu_request_unless_they_are_given():
 def test_a_budget_exists_for_more_than_one_replica_only():
     assert not [d for d in objects("cpu") if d["kind"] == "PodDisruptionBudget"]
     for name in ("cpu, envoy", "hpa", "cpu, monitoring"):
-        assert of_kind(objects(name), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+        assert of_kind(objects(name), "PodDisruptionBudget", SERVER)["spec"]["maxUnavailable"] == 1
+    assert of_kind(objects("cpu, envoy"), "PodDisruptionBudget", f"{SERVER}-envoy")
 
 
 def test_replicas_are_left_to_the_autoscaler():

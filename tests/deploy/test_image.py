@@ -149,6 +149,71 @@ def test_a_file_without_an_owner_is_refused(image, tmp_path):
     assert result.returncode != 0 and "files without a package" in result.stderr
 
 
+@pytest.fixture
+def cuda_build(tmp_path):
+    """(programs, torch): stand-ins for a build against the CUDA wheel, with a library that is needed and one that is
+    loaded by its name only."""
+    site = tmp_path / "site-packages"
+    torch, programs = site / "torch" / "lib", tmp_path / "bin"
+    runtime, kernels = site / "nvidia" / "cudart" / "lib", site / "nvidia" / "cublas" / "lib"
+    metadata = site / "torch-2.0.0.dist-info"
+    for folder in (torch, programs, runtime, kernels, metadata):
+        folder.mkdir(parents=True)
+    (metadata / "LICENSE").write_text("torch's licence", encoding="utf-8")
+    (site / "nvidia_cublas_cu12-12.1.dist-info").mkdir()
+    (site / "nvidia_cudart_cu12-12.2.dist-info").mkdir()
+    library, program = "int one(void) { return 1; }", "int one(void); int main(void) { return one(); }"
+
+    def compile_with(source, *flags):
+        subprocess.run(["gcc", "-x", "c", "-", *flags], input=source, encoding="utf-8", check=True)
+
+    compile_with("", "-shared", "-o", runtime / "libcudart.so.12")
+    compile_with("", "-shared", "-o", kernels / "libcublasLt.so.12")
+    needed = ["-Wl,--no-as-needed", runtime / "libcudart.so.12", "-Wl,-rpath,$ORIGIN/../../nvidia/cudart/lib"]
+    compile_with(library, "-shared", "-o", torch / "libtorch_cuda.so", "-x", "none", *needed)
+    for name in ("pass-server", "pass-client"):
+        rpath = f"-Wl,-rpath-link,{runtime}"
+        compile_with(program, "-o", programs / name, "-x", "none", torch / "libtorch_cuda.so", rpath)
+    return programs, torch.parent
+
+
+def assemble(variant, programs, torch, root):
+    command = [
+        DEPLOY / "image" / "assemble.sh",
+        "--variant",
+        variant,
+        "--bin",
+        programs,
+        "--torch",
+        torch,
+        root,
+    ]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+
+
+def test_the_cuda_variant_takes_what_its_libraries_load_by_name(cuda_build, tmp_path):
+    root = tmp_path / "rootfs"
+    result = assemble("cuda", *cuda_build, root)
+    assert result.returncode == 0, result.stderr
+    names = {path.name for path in (root / "opt/pass/lib").iterdir()}
+    assert names == {"libtorch_cuda.so", "libcudart.so.12", "libcublasLt.so.12"}
+    sbom = json.loads((root / "opt/pass/sbom.spdx.json").read_text(encoding="utf-8"))
+    versions = {package["name"]: package["versionInfo"] for package in sbom["packages"]}
+    assert (versions["torch"], versions["nvidia-cublas"], versions["nvidia-cudart"]) == (
+        "2.0.0",
+        "12.1",
+        "12.2",
+    )
+
+
+def test_a_build_against_the_other_torch_is_refused(cuda_build, tmp_path):
+    result = assemble("cpu", *cuda_build, tmp_path / "rootfs")
+    assert result.returncode != 0 and "TORCH_PIP_ARGS" in result.stderr
+    (cuda_build[1] / "lib" / "libtorch_cuda.so").unlink()
+    result = assemble("cuda", *cuda_build, tmp_path / "other")
+    assert result.returncode != 0 and "TORCH_PIP_ARGS" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["cpu", "gpu", "everything named"])
 def test_the_server_reads_the_settings_that_the_chart_renders(name, tmp_path):
     maps = [d["data"] for d in objects(name) if d["kind"] == "ConfigMap"]
