@@ -48,6 +48,15 @@ def random_tokenizer(rng):
     }
 
 
+def reference_ids(reference, text):
+    """None: the package ends in a panic, which it does where two tokens take the same white space."""
+    try:
+        return reference.encode(text, add_special_tokens=False).ids
+    except BaseException as error:  # a panic is no Exception
+        assert type(error).__name__ == "PanicException", error
+        return None
+
+
 @pytest.mark.parametrize("round_", range(4))
 def test_added_tokens_are_found_as_the_tokenizers_package_finds_them(round_, tmp_path):
     rng = random.Random(SEED + round_)
@@ -60,8 +69,8 @@ def test_added_tokens_are_found_as_the_tokenizers_package_finds_them(round_, tmp
         reference = tokenizers.Tokenizer.from_str(json.dumps(data))
         ours = our_ids(folder, [(f"text-{i}", text) for i, text in enumerate(texts)], tmp_path, "--control")
         for text, got in zip(texts, ours):
-            want = reference.encode(text, add_special_tokens=False).ids
-            assert got == want, f"TEST_SEED={SEED} {text!r} {json.dumps(data['added_tokens'], ensure_ascii=False)} {data['normalizer']}"
+            want = reference_ids(reference, text)
+            assert want is None or got == want, f"TEST_SEED={SEED} {text!r} {json.dumps(data['added_tokens'], ensure_ascii=False)} {data['normalizer']}"
 
 
 def test_the_first_id_is_the_one_that_the_template_names(tmp_path):
