@@ -36,7 +36,10 @@ def random_tokenizer(rng):
     for content in rng.sample(CONTENTS, rng.randrange(1, 7)):
         token = {"id": vocabulary.get(content, next_id), "content": content}
         next_id += content not in vocabulary
-        added.append(token | {flag: rng.random() < 0.3 for flag in flags})
+        token |= {flag: rng.random() < 0.3 for flag in flags}
+        # A special token that merges make too comes out of any text there; ours keeps it out of a user's text on purpose.
+        token["special"] &= content not in vocabulary
+        added.append(token)
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
     model |= {"fuse_unk": False, "byte_fallback": False, "ignore_merges": rng.random() < 0.3}
