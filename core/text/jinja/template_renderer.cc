@@ -14,7 +14,7 @@ namespace {
 
 using Kind = TemplateStatement::Kind;
 
-constexpr int64_t kMaxSteps = 5'000'000;  // a turn of a chat takes some hundred
+constexpr int64_t kMaxSteps = 500'000;  // a turn of a chat takes some hundred
 constexpr size_t kMaxOutputBytes = size_t{1} << 25;
 
 // What a loop's body may ask of `loop`.
