@@ -259,7 +259,7 @@ def test_a_full_disk_is_told_from_a_failed_call(server):
             [str(serving.CLIENT), "generate", "--address", server.address, "--prompt", "The", "--quiet"],
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=serving.CALL_SECONDS,
+            timeout=serving.HANG_SECONDS,
             check=False,
             encoding="utf-8",
             env=serving.ENVIRONMENT,
