@@ -43,17 +43,23 @@ ConnectionAcceptor::ConnectionAcceptor(ListeningSocket socket, int most_descript
 }
 
 ConnectionAcceptor::~ConnectionAcceptor() {
+  Stop();
+  close(stop_fd_);
+}
+
+void ConnectionAcceptor::Stop() {
+  if (!thread_.joinable()) return;
   const uint64_t one = 1;
   PASS_CHECK(write(stop_fd_, &one, sizeof(one)) == sizeof(one));
   thread_.join();
-  close(stop_fd_);
+  socket_.reset();
 }
 
 bool ConnectionAcceptor::CanAccept() const { return NextDescriptor() < most_descriptors_; }
 
 void ConnectionAcceptor::Run() {
   pollfd watched[] = {{.fd = stop_fd_, .events = POLLIN, .revents = 0},
-                      {.fd = socket_.fd(), .events = POLLIN, .revents = 0}};
+                      {.fd = socket_->fd(), .events = POLLIN, .revents = 0}};
   bool room = true;
   while (true) {
     const int ready = room ? poll(watched, 2, /*timeout=*/-1) : poll(watched, 1, kRetryMilliseconds);
@@ -65,7 +71,7 @@ void ConnectionAcceptor::Run() {
 
 bool ConnectionAcceptor::AcceptAll() {
   while (true) {
-    const int fd = accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = accept4(socket_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       const int error = errno;
       if (error == EAGAIN || error == EWOULDBLOCK) return true;
@@ -80,7 +86,7 @@ bool ConnectionAcceptor::AcceptAll() {
       continue;
     }
     NoteRoom(fd);
-    if (socket_.address().unix_path.empty()) SetTcpOptions(fd);
+    if (socket_->address().unix_path.empty()) SetTcpOptions(fd);
     handover_(fd);
   }
 }

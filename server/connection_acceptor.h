@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -21,10 +22,13 @@ class ConnectionAcceptor {
 
   // Accepts from now on. Descriptors of connections stay below `most_descriptors`.
   ConnectionAcceptor(ListeningSocket socket, int most_descriptors, Handover handover);
-  // Stops accepting; nothing is handed over afterwards.
+  // As Stop.
   ~ConnectionAcceptor();
 
-  // Whether the next connection would be handed over.
+  // Stops accepting and listening; nothing is handed over afterwards. Again: nothing. By one thread.
+  void Stop();
+
+  // Whether there is a descriptor for the next connection. Any thread, beside Stop and after it.
   bool CanAccept() const;
 
  private:
@@ -34,7 +38,7 @@ class ConnectionAcceptor {
   void NoteFull(const std::string& why);
   void NoteRoom(int fd);
 
-  const ListeningSocket socket_;
+  std::optional<ListeningSocket> socket_;  // until Stop; of the thread
   const int most_descriptors_;
   const Handover handover_;
   bool full_ = false;    // of the thread, as the next

@@ -49,7 +49,7 @@ class GrpcServer {
   std::vector<std::string> names_;                        // of the services
   std::vector<std::unique_ptr<grpc::Service>> services_;  // before `server_`, which calls them
   std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<ConnectionAcceptor> acceptor_;  // until Shutdown
+  std::unique_ptr<ConnectionAcceptor> acceptor_;  // stopped by Shutdown; liveness may still ask it
   std::string address_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/descriptors.h"
+#include "server/grpc_server.h"
 #include "tests/server/raw_connection.h"
 #include "tests/server/test_server.h"
 #include "tests/support/temporary_folder.h"
@@ -76,6 +78,28 @@ TEST(ConnectionAcceptor, ClosesWhatIsAboveTheLimitAndAcceptsAgainAfterwards) {
     taken.CloseAll();
     EXPECT_TRUE(acceptor.CanAccept());
   }
+}
+
+// Liveness asks until the very end.
+TEST(ConnectionAcceptor, MayBeAskedAfterItHasStopped) {
+  Taken taken;
+  ListeningSocket socket = Listen();
+  const std::string address = socket.address().ToString();
+  ConnectionAcceptor acceptor(std::move(socket), /*most_descriptors=*/1 << 20,
+                              [&](int fd) { taken.Add(fd); });
+  const RawConnection connection(address);
+  taken.Await(1);
+  acceptor.Stop();
+  acceptor.Stop();
+  EXPECT_TRUE(acceptor.CanAccept());
+}
+
+TEST(GrpcServer, MayBeAskedWhetherItAcceptsAfterItsShutdown) {
+  auto server = GrpcServer::Start({}, grpc::InsecureServerCredentials(), {});
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_TRUE((*server)->CanAccept());
+  (*server)->Shutdown(absl::Now());
+  EXPECT_TRUE((*server)->CanAccept());
 }
 
 // The soft limit of this process, put back at the end.
