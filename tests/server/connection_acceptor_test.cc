@@ -2,7 +2,6 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -15,7 +14,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/descriptors.h"
-#include "server/grpc_server.h"
 #include "tests/server/raw_connection.h"
 #include "tests/server/test_server.h"
 #include "tests/support/temporary_folder.h"
@@ -95,11 +93,10 @@ TEST(ConnectionAcceptor, MayBeAskedAfterItHasStopped) {
 }
 
 TEST(GrpcServer, MayBeAskedWhetherItAcceptsAfterItsShutdown) {
-  auto server = GrpcServer::Start({}, grpc::InsecureServerCredentials(), {});
-  ASSERT_TRUE(server.ok()) << server.status();
-  EXPECT_TRUE((*server)->CanAccept());
-  (*server)->Shutdown(absl::Now());
-  EXPECT_TRUE((*server)->CanAccept());
+  TestServer server;
+  EXPECT_TRUE(server.grpc().CanAccept());
+  server.DrainAndStop();
+  EXPECT_TRUE(server.grpc().CanAccept());
 }
 
 // The soft limit of this process, put back at the end.
