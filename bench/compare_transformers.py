@@ -10,7 +10,6 @@ The server is timed by its own clock (its gRPC call begins to its last token), t
 """
 
 import argparse
-import contextlib
 import datetime
 import json
 import os
@@ -20,10 +19,12 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+from server_process import ServerProcess  # noqa: E402
+
 PROMPTS = [
     'def binary_search(items, target):\n    """Return the index of target in the sorted list, or -1."""\n',
     "#include <vector>\n\n// Returns the sum of the squares of all even numbers.\nint SumOfEvenSquares(",
@@ -51,41 +52,10 @@ def parse_arguments():
     return parser.parse_args()
 
 
-@contextlib.contextmanager
 def running_server(arguments):
-    """Yields the address of a server without look-ahead tokens: nothing of PaSS takes part."""
-    with tempfile.TemporaryDirectory() as folder:
-        ready_file = pathlib.Path(folder) / "ready.json"
-        log_file = pathlib.Path(folder) / "log"
-        with open(log_file, "wb") as log:
-            process = subprocess.Popen(
-                [
-                    f"{arguments.bin}/pass-server",
-                    "--model",
-                    arguments.model,
-                    "--dtype",
-                    "bf16",
-                    "--threads",
-                    str(arguments.threads),
-                    "--listen",
-                    "127.0.0.1:0",
-                    "--metrics-listen",
-                    "127.0.0.1:0",
-                    "--ready-file",
-                    str(ready_file),
-                ],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            while not ready_file.exists():
-                if process.poll() is not None:
-                    sys.exit("pass-server did not start:\n" + log_file.read_text())
-                time.sleep(0.05)
-            yield json.loads(ready_file.read_text())["grpc"]
-        finally:
-            process.terminate()
-            process.wait(120)
+    """A server without look-ahead tokens: nothing of PaSS takes part."""
+    command = [f"{arguments.bin}/pass-server", "--model", arguments.model, "--threads", str(arguments.threads)]
+    return ServerProcess(command)
 
 
 class Server:
@@ -267,7 +237,8 @@ def measure(arguments):
     reference = Transformers(arguments)
     samples = {"pass-server": [], "transformers": []}
     agreed = []
-    with running_server(arguments) as address:
+    with running_server(arguments) as running:
+        address = running.address
         server = Server(arguments, address)
         prompts = [(text, server.token_ids(text)) for text in PROMPTS]
         for round_number in range(arguments.repeat + 1):

@@ -63,9 +63,9 @@ CallStatus Begin(Demo& demo) {
     std::erase_if(demo.methods, [](const DemoMethod& method) { return method.name == "pass"; });
     say("There are no look-ahead tokens: PaSS is left out, auto drafts from the text alone.");
   }
-  say(absl::StrFormat("%d prompts with %d methods, greedy, up to %d tokens each:", demo.results.size(),
+  say(absl::StrFormat("%d prompts with %d methods, greedy, up to %d tokens each.", demo.results.size(),
                       demo.methods.size(), demo.command.max_tokens));
-  say("less than a minute where plain decoding makes 20 tokens/s");
+  say("It takes less than a minute where plain decoding makes 20 tokens/s.");
   demo.console.Flush();
   return status;
 }

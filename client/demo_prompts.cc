@@ -4,45 +4,39 @@ namespace pass {
 
 const std::array<DemoPrompt, 8> kDemoPrompts{{
     {.kind = "code",
-     .name = "parse a duration",
-     .text = "import re\n"
+     .name = "the cheapest offer",
+     .text = "def cheapest_offer(offers):\n"
+             "    \"\"\"Return the offer with the lowest price, or None if there is none.\n"
              "\n"
-             "\n"
-             "def parse_duration(text):\n"
-             "    \"\"\"Turn a text such as \"1h 30m\" or \"45s\" into a number of seconds.\"\"\"\n"
-             "    seconds =",
+             "    offers: list of (shop, price).\n"
+             "    \"\"\"\n"
+             "    best =",
      .shown = true},
     {.kind = "code",
-     .name = "total of a basket",
-     .text =
-         "class Basket:\n"
-         "    \"\"\"What a customer is about to buy: a list of (article, quantity, price in cents).\"\"\"\n"
-         "\n"
-         "    def __init__(self):\n"
-         "        self.lines = []\n"
-         "\n"
-         "    def total(self, discount_percent=0):\n"
-         "        \"\"\"Return the sum in cents, rounded down.\"\"\"\n"},
+     .name = "the last readings",
+     .text = "// Adds a reading to the list and keeps only the last hundred.\n"
+             "function addReading(readings, value) {\n"
+             " "},
     {.kind = "code",
-     .name = "readings above a limit",
-     .text = "// Returns the readings above the limit, newest first, as lines for the log.\n"
-             "function formatAlarms(readings, limit) {\n"
-             "  const"},
-    {.kind = "prose",
-     .name = "a lighthouse",
-     .text =
-         "The lighthouse at the northern cape was built in three summers, because in winter no boat could "
-         "land there. The first keeper",
-     .shown = true},
+     .name = "the longest name",
+     .text = "// Returns the longest of the names; the first of them if several are equally long.\n"
+             "std::string Longest(const std::vector<std::string>& names) {\n"
+             " "},
     {.kind = "prose",
      .name = "dough",
      .text =
          "Bread rises because yeast eats sugar and gives off gas. Bakers let the dough rest in a warm place, "
-         "and while it rests"},
+         "and while it rests",
+     .shown = true},
     {.kind = "prose",
      .name = "a lost compass",
      .text =
          "On the last day of the fair, Nora found a small brass compass in the grass behind the stables. It"},
+    {.kind = "prose",
+     .name = "a lighthouse",
+     .text =
+         "The lighthouse at the northern cape was built of granite, because wood does not last in the salt "
+         "wind. Its lamp"},
     {.kind = "chat", .name = "basil", .text = "How do I keep basil alive on a kitchen windowsill?"},
     {.kind = "chat",
      .name = "a note to neighbours",

@@ -3,6 +3,7 @@ find_package(absl REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 if(PASS_WITH_GRPC)
   # Module-mode Protobuf before gRPC's config file, and both before LibTorch, whose headers carry their own protobuf.
   find_package(Protobuf REQUIRED)

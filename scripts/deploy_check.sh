@@ -8,6 +8,6 @@ scripts/deps.sh deploy
 results=$BUILD/results/pytest-deploy.xml
 rm -f "$results"
 status=0
-PASS_BUILD_DIR=$BUILD "$VENV_DEPLOY/bin/python" -m pytest -q --junitxml "$results" tests/deploy "$@" || status=$?
+TEST_BUILD_DIR=$BUILD "$VENV_DEPLOY/bin/python" -m pytest -q --junitxml "$results" tests/deploy "$@" || status=$?
 python3 scripts/count_results.py "$results" || status=1
 exit "$status"

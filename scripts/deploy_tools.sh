@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what checks deploy/ into an environment of its own: helm, kubectl, promtool, prometheus, hadolint, checkov
-# and Python packages. Nothing is installed outside that folder, and nothing twice. It needs npm, and apt-get on Debian.
+# and Python packages; with the argument `prometheus` that program alone. Nothing is installed outside that folder, and
+# nothing twice. It needs npm, and apt-get on Debian.
 source "$(dirname "$0")/settings.sh"
 
 folder=$VENV_DEPLOY
@@ -53,12 +54,20 @@ install_prometheus() {
       tar x --directory "$folder/bin" --strip-components 3 ./usr/bin/prometheus ./usr/bin/promtool
     rm -rf "$scratch"
   else
-    command -v promtool >/dev/null || die "promtool is missing: install Prometheus"
-    ln -sf "$(command -v promtool)" "$folder/bin/promtool"
+    local program
+    for program in prometheus promtool; do
+      command -v "$program" >/dev/null || die "$program is missing: install Prometheus"
+      ln -sf "$(command -v "$program")" "$folder/bin/$program"
+    done
   fi
   done_with prometheus debian
 }
 
+mkdir -p "$folder/bin"
+if [[ ${1:-} == prometheus ]]; then
+  install_prometheus
+  exit
+fi
 install_python deploy "$folder"
 install_python checkov "$folder/checkov"
 install_kubernetes_programs

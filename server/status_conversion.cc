@@ -77,12 +77,18 @@ absl::Status QueueFullError() {
 
 absl::Status DeadlinePassedError() { return absl::DeadlineExceededError("the deadline has passed"); }
 
+absl::Status SlowReaderError() {
+  return absl::CancelledError(
+      "the reader took no message for too long; read faster, or raise the server's --slow-reader-timeout");
+}
+
 absl::Status DuplicateIdError() {
   return absl::AlreadyExistsError("a request with this request_id is in flight");
 }
 
-absl::Status NoLookaheadError() {
-  return absl::FailedPreconditionError("method \"pass\" needs look-ahead tokens, and none are loaded");
+absl::Status NoLookaheadError(std::string_view method) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("method \"", std::string(method), "\" needs look-ahead tokens, and none are loaded"));
 }
 
 absl::Status ClientError(const absl::Status& error, const std::string& request_id) {

@@ -7,6 +7,7 @@
 #include <grpcpp/support/status.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,8 +40,10 @@ absl::Status LoadingError();         // UNAVAILABLE, RetryInfo
 absl::Status DrainingError();        // UNAVAILABLE, RetryInfo
 absl::Status QueueFullError();       // RESOURCE_EXHAUSTED, RetryInfo
 absl::Status DeadlinePassedError();  // DEADLINE_EXCEEDED
-absl::Status DuplicateIdError();     // ALREADY_EXISTS
-absl::Status NoLookaheadError();     // FAILED_PRECONDITION
+absl::Status SlowReaderError();
+absl::Status DuplicateIdError();  // ALREADY_EXISTS
+// FAILED_PRECONDITION. `method`: the name of the one that needs look-ahead tokens.
+absl::Status NoLookaheadError(std::string_view method);
 
 // What a client may hear of an error of the engine, the tokenizer or the model: the code and a fixed text.
 absl::Status ClientError(const absl::Status& error, const std::string& request_id);

@@ -8,6 +8,8 @@
 #include <sstream>
 #include <vector>
 
+#include "core/base/cgroup_folders.h"
+
 namespace pass {
 namespace {
 
@@ -38,17 +40,6 @@ void ReadVersion1(const std::string& folder, std::optional<double>& least) {
   if (quota_line >> quota && period_line >> period) TakeLess(quota, period, least);
 }
 
-// Calls read for the cgroup's folder and all above it. A container sees its own cgroup as the root of the mount, whatever
-// path the process reads.
-template <typename Read>
-void ForEachLevel(const std::string& mount, std::string path, Read read) {
-  while (!path.empty() && path != "/") {
-    read(mount + path);
-    path.resize(path.rfind('/'));
-  }
-  read(mount);
-}
-
 std::vector<int> AllowedCpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -74,22 +65,9 @@ int CountCores(std::span<const int> cpus, const std::string& root) {
 
 std::optional<double> CpuQuota(const std::string& root) {
   std::optional<double> least;
-  std::ifstream cgroups(root + "proc/self/cgroup");
-  for (std::string line; std::getline(cgroups, line);) {
-    // "0::/path" for version 2, "4:cpu,cpuacct:/path" for version 1.
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1),
-                      path = line.substr(second + 1);
-    if (controllers.empty()) {
-      ForEachLevel(root + "sys/fs/cgroup", path,
-                   [&](const std::string& folder) { ReadVersion2(folder, least); });
-    } else if (("," + controllers + ",").find(",cpu,") != std::string::npos) {
-      for (const std::string& mount : {controllers, std::string("cpu")}) {
-        ForEachLevel(root + "sys/fs/cgroup/" + mount, path,
-                     [&](const std::string& folder) { ReadVersion1(folder, least); });
-      }
-    }
+  for (const CgroupFolder& folder : CgroupFolders(root, "cpu")) {
+    const auto read = folder.version == 2 ? ReadVersion2 : ReadVersion1;
+    read(folder.path, least);
   }
   return least;
 }

@@ -66,6 +66,7 @@ absl::Status RecogniseOtherFolder(const std::string& folder) {
   if (const auto snapshots = Find(path / "snapshots", ""); !snapshots.empty()) {
     return Error(folder, absl::StrCat("a hub's cache folder; name the model's own: ", snapshots.front()));
   }
+  if (!Find(path, ".safetensors").empty()) return absl::OkStatus();
   for (const char* ending : {".bin", ".pt", ".pth"}) {
     if (const auto files = Find(path, ending); !files.empty()) {
       return Error(folder, absl::StrCat("weights in PyTorch's own format (", files.front(),

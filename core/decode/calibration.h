@@ -1,5 +1,5 @@
-// Learns while serving the probability that the target token is a given candidate, from what the draft sources
-// say of it.
+// Learns while serving the probability that the target token is a given candidate, from what the draft
+// sources say of it.
 //
 // What the sources say of one candidate is its Evidence (draft_tree.h). The probability is a logistic
 // regression on it: one weight for each source, strength and depth, with greedy and sampled requests apart.

@@ -1,4 +1,5 @@
 // Linears by vdpbf16ps; see linear.h.
+#include "core/kernels/isa.h"
 #include "core/kernels/linear.h"
 
 #include <algorithm>
@@ -17,9 +18,9 @@ constexpr int kRegisters = kLinearBlock / 16;  // of sums, for each row
 constexpr int kTileRows = 24 / kRegisters;     // 24 of the 32 registers hold sums
 constexpr int64_t kLine = 64;                  // bytes
 constexpr int64_t kPairLines = 2 * kLinearBlock * static_cast<int64_t>(sizeof(Bf16)) / kLine;  // of weights
-// Bytes ahead in the stream of weights, where one tile reads it alone. The processor runs ahead itself, less far with more rows;
-// from so many rows on, their inputs need the first-level cache, and weights go to the second (measured).
-constexpr int64_t kAhead = 4096, kFarAhead = 7168;
+// Bytes ahead in the stream of weights, where one tile reads it alone. The processor runs ahead itself, less far with more
+// rows; from so many rows on, their inputs need the first-level cache, and weights go to the second (measured).
+constexpr int64_t kAhead = 4096, kFarAhead = 8192;
 constexpr int64_t kManyRows = 7;
 
 inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
@@ -88,11 +89,11 @@ template <typename Out>
 void MultiplyBlock(int64_t rows, bool first, Tile<Out> tile) {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows, pairs = tile.in / 2;
   const char* stream = reinterpret_cast<const char*>(tile.packed);
-  tile.keep |= rows >= kManyRows;
+  tile.keep |= rows >= kManyRows || WeightsGoThroughLevel2();
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t tile_rows = rows / tiles + (t < rows % tiles ? 1 : 0);
     if (tiles == 1 || (first && t == 0)) {
-      tile.ahead = stream + (rows >= kManyRows ? kFarAhead : kAhead);
+      tile.ahead = stream + (tile.keep ? kFarAhead : kAhead);
       tile.lines = kPairLines;
     } else {
       tile.ahead = stream + (kPairLines + t) * pairs * kLine;

@@ -69,6 +69,15 @@ std::optional<Isa> IsaOfName(std::string_view name) {
   return static_cast<Isa>(found - kIsaNames.begin());
 }
 
+bool WeightsGoThroughLevel2() {
+#if defined(__x86_64__)
+  static const bool through = !__builtin_cpu_is("amd");
+  return through;
+#else
+  return true;
+#endif
+}
+
 Isa CpuIsa() { return TheChoice().cpu; }
 Isa ActiveIsa() { return TheChoice().active; }
 std::string_view MaxIsaError() { return TheChoice().error; }

@@ -24,7 +24,8 @@ typedef uint32_t Bits __attribute__((vector_size(kWidth * sizeof(float))));
 constexpr int kBlockRegisters = kLinearBlock / kWidth;
 constexpr int kLeastRegisters = 2;  // of a tile's width
 constexpr int kMostRows = kSums / kLeastRegisters;
-constexpr int64_t kAhead = 4096;  // bytes of weights that are asked for ahead of their use
+constexpr int64_t kAhead = 8192;  // bytes of weights that are asked for ahead of their use
+constexpr int kLevel2 = 2;        // where to, as __builtin_prefetch counts
 
 // Outputs `column` .. of some rows of one block. x: fp32, an odd last input beside a zero.
 template <typename T, typename Out>
@@ -58,8 +59,9 @@ template <int kRows, int kRegisters, typename Out>
 void Accumulate(const Tile<float, Out>& tile, int64_t column, Register (&sums)[kRows][kRegisters]) {
   for (int64_t i = 0; i < tile.in; ++i) {
     const float* from = tile.block + i * kLinearBlock + column;
-    __builtin_prefetch(from + kAhead / sizeof(float), 0, 0);
-    if constexpr (kRegisters * kWidth > 16) __builtin_prefetch(from + kAhead / sizeof(float) + 16, 0, 0);
+    __builtin_prefetch(from + kAhead / sizeof(float), 0, kLevel2);
+    if constexpr (kRegisters * kWidth > 16)
+      __builtin_prefetch(from + kAhead / sizeof(float) + 16, 0, kLevel2);
     Register weights[kRegisters];
     for (int v = 0; v < kRegisters; ++v) weights[v] = LoadRegister(from + v * kWidth);
     MultiplyAdd(weights, tile.x + i, tile.stride, sums);
@@ -71,8 +73,8 @@ template <int kRows, int kRegisters, typename Out>
 void Accumulate(const Tile<Bf16, Out>& tile, int64_t column, Register (&sums)[kRows][kRegisters]) {
   for (int64_t i = 0; i < tile.in; i += 2) {
     const Bf16* from = tile.block + i * kLinearBlock + 2 * column;
-    __builtin_prefetch(from + kAhead / sizeof(Bf16), 0, 0);
-    if constexpr (kRegisters * kWidth > 16) __builtin_prefetch(from + kAhead / sizeof(Bf16) + 32, 0, 0);
+    __builtin_prefetch(from + kAhead / sizeof(Bf16), 0, kLevel2);
+    if constexpr (kRegisters * kWidth > 16) __builtin_prefetch(from + kAhead / sizeof(Bf16) + 32, 0, kLevel2);
     Register weights[kRegisters];
     for (int v = 0; v < kRegisters; ++v)
       weights[v] = (Register)((Bits)LoadRegister(from + 2 * v * kWidth) << 16);

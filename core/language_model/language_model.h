@@ -1,10 +1,12 @@
 // LanguageModel: the seam between decoding and the model. Above it are token ids, below it are tensors. It is
 // torch-free, so that everything above it can be built and tested with the fake model of tests/fakes.
 //
-// A forward is one evaluation of the model over a list of rows. A row is one token position of one sequence.
-// It attends to the tokens that its sequence has committed, to its ancestors in the same forward, and to
-// itself. Prefill, plain decoding, Algorithm 1 and trees are all lists of rows, and one forward may hold rows
-// of many sequences. Nothing is padded.
+// A sequence is the text of one request. A forward is one evaluation of the model over a list of rows. A row
+// is one token position of one sequence. The committed prefix of a sequence is the tokens whose keys and
+// values the model keeps. A row's parent is an earlier row of its sequence in the same forward, or the
+// committed prefix. Its ancestors are its parent, that row's parent, and so on. A row attends to the
+// committed prefix, to its ancestors and to itself. Prefill, plain decoding, Algorithm 1 and trees are all
+// lists of rows, and one forward may hold rows of many sequences. Nothing is padded.
 //
 // An ordinary row has a token as its input. A look-ahead row has the learned embedding [LA]_k instead. A
 // group is the rows of [LA]_1 to [LA]_l behind one ordinary row, which is the group's anchor: [LA]_1 is the
@@ -17,11 +19,11 @@
 // Invariants
 //  1. The value of a row depends on its sequence's committed tokens, on its ancestors and on its own fields.
 //     It does not depend on how many rows or which other sequences share its forward. On the CPU this holds
-//     bit for bit; such a row is called row-invariant.
+//     bit for bit. Code that computes so is called row-invariant.
 //  2. A row's position is its parent's position + 1. A row whose parent is the committed prefix stands at the
 //     prefix's length.
-//  3. Only Commit changes a sequence. At the next Forward the keys and values of rows that were not committed
-//     are gone.
+//  3. Only Commit changes a sequence's committed prefix. At the next Forward the keys and values of rows that
+//     were not committed are gone.
 //  4. Look-ahead rows are never committed.
 #pragma once
 
@@ -47,7 +49,7 @@ enum class RowOutput : uint8_t {
   kNothing,       // for prefill
   kToken,         // the target token of index position + 1, drawn by the model
   kDistribution,  // the whole distribution after temperature and filters: p, or q on a look-ahead row
-  kShortlist,     // look-ahead rows only: a handle, which Propose turns into candidates
+  kShortlist,     // look-ahead rows only: a handle, which Propose turns into a proposal
 };
 
 // A handle names a state that the model keeps for one sequence: that of a look-ahead row, or that of a
@@ -60,7 +62,8 @@ struct Row {
   TokenId token = 0;              // input token; unused on a look-ahead row
   int lookahead = 0;              // 0: an ordinary row; k >= 1: the input is [LA]_k
   int32_t position = 0;           // absolute index of the row's token
-  int parent = kCommittedPrefix;  // index of the parent row in the same forward, or kCommittedPrefix
+  int parent = kCommittedPrefix;  // index of the parent row in the same forward (below the row's own), or
+                                  // kCommittedPrefix
   const SamplingOptions* sampling = nullptr;  // borrowed for the forward; may be null only with kNothing
   RowOutput output = RowOutput::kNothing;
 };
@@ -83,9 +86,9 @@ struct ProposalRequest {
   TokenId previous = 0;
 };
 
-// The answer: the likeliest candidates, best first and lowest id on ties, all different. This is the
-// shortlist. With a head, a small network that reads the kept state and `previous`, the probabilities are the
-// head's. Temperature, filters and noise are the caller's.
+// The answer: the likeliest tokens, all different, best first and lowest id on ties. They are the shortlist.
+// A model may have a head, a small network that reads the kept state and `previous`. The probabilities are
+// then the head's. Temperature, filters and noise are the caller's.
 struct Proposal {
   std::vector<TokenId> ids;              // at most ModelInfo::shortlist_size
   std::vector<float> log_probabilities;  // natural, normalised over `ids`
@@ -125,8 +128,8 @@ class LanguageModel {
   virtual const ModelInfo& info() const = 0;
   virtual KvUsage kv_usage() const = 0;
 
-  // Opens an empty sequence and reserves keys and values for `max_tokens` committed positions, so that it
-  // never runs out. RESOURCE_EXHAUSTED: there are not enough free pages now; try again after a Close.
+  // Opens an empty sequence and reserves room for the keys and values of `max_tokens` committed positions. So
+  // it never runs out. RESOURCE_EXHAUSTED: there are not enough free pages now; try again after a Close.
   // INVALID_ARGUMENT: `max_tokens` is more than the context, or more than all pages hold.
   virtual absl::StatusOr<SequenceId> Open(int32_t max_tokens) = 0;
   virtual void Close(SequenceId id) = 0;
@@ -137,13 +140,13 @@ class LanguageModel {
 
   // Appends rows of the last forward to the sequence's committed prefix. `rows` are indices into that
   // forward: the first is a child of the committed prefix, each other one a child of the row before it. What
-  // the forward computed for the sequence besides is dropped. INTERNAL: an invariant is broken; nothing else
-  // fails.
+  // the forward computed for the sequence besides is dropped, but for handles. INTERNAL is the only error: an
+  // invariant is broken.
   virtual absl::Status Commit(SequenceId id, std::span<const int> rows) = 0;
 
   // One proposal per request, in order. The requests may be of many sequences, and no forward runs. A
   // proposal depends on its own request and on its sequence's committed tokens, and on nothing else.
-  // INTERNAL: an invariant is broken, such as an unknown handle; nothing else fails.
+  // INTERNAL is the only error: an invariant is broken, or a handle is unknown.
   virtual absl::StatusOr<std::vector<Proposal>> Propose(std::span<const ProposalRequest> requests) = 0;
 
   // Forgets this sequence's handles below `before`.

@@ -9,6 +9,7 @@
 #include "core/kernels/kernels.h"
 #include "core/kernels/thread_team.h"
 #include "core/model/compute_type.h"
+#include "core/model/weight_memory.h"
 
 namespace pass {
 namespace {
@@ -23,7 +24,7 @@ at::Tensor Pack(const at::Tensor& weight) {
   const at::Tensor plain = weight.contiguous();
   at::Tensor packed;
   ForComputeType(weight, [&]<typename T>(T*) {
-    packed = at::empty({blocks, kernels::PackedBlock<T>(in)}, weight.options());
+    packed = EmptyWeights({blocks, kernels::PackedBlock<T>(in)}, weight.options());
     ParallelFor(0, blocks, /*grain=*/8, [&](int64_t begin, int64_t end) {
       kernels::PackLinear(Data<T>(plain), out, in, Data<T>(packed), begin, end);
     });

@@ -31,7 +31,7 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& name) try {
 }
 
 absl::Status CheckLimits(const ModelConfig& config) {
-  // Limits of the kernels (ops/kernels.cc): heads of one group share a state array, heads are cut into 16 lanes.
+  // Limits of the kernels (core/kernels/kernels.cc): heads of one group share a state array, heads are cut into 16 lanes.
   if (config.num_heads / config.num_kv_heads > 32) {
     return absl::InvalidArgumentError("more than 32 query heads per key-value head are not supported");
   }

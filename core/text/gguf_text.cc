@@ -1,4 +1,7 @@
 // The tokenizer.ggml.* keys of a GGUF file.
+#include <cstring>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -6,10 +9,22 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/files/gguf.h"
+#include "core/text/chat_tokens.h"
+#include "core/text/pre_tokenizers.h"
 #include "core/text/text_source.h"
 
 namespace pass {
 namespace {
+
+constexpr std::string_view kWordMark = "\xE2\x96\x81";  // U+2581
+
+// Token types as the file numbers them.
+constexpr int32_t kNormalType = 1;
+constexpr int32_t kUnknownType = 2;
+constexpr int32_t kControlType = 3;
+constexpr int32_t kUserDefinedType = 4;
+constexpr int32_t kUnusedType = 5;
+constexpr int32_t kByteType = 6;
 
 absl::Status Refuse(const GgufFile& file, std::string_view key, std::string_view why) {
   return absl::InvalidArgumentError(
@@ -26,42 +41,36 @@ absl::StatusOr<std::string> RequireString(const GgufFile& file, std::string_view
   return *std::move(value);
 }
 
-absl::StatusOr<PreTokenizer> ReadPreTokenizer(const GgufFile& file) {
-  constexpr std::string_view kKey = "tokenizer.ggml.pre";
-  PASS_ASSIGN_OR_RETURN(const std::string pre, RequireString(file, kKey));
-  if (pre == "gpt-2" || pre == "gpt2") return PreTokenizer::kGpt2;
-  if (pre == "smollm") return PreTokenizer::kSmolLm;
-  if (pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3") return PreTokenizer::kLlama3;
-  return Refuse(file, kKey, absl::StrCat("'", pre, "' is not supported; gpt-2, smollm and llama-bpe are"));
-}
-
-absl::StatusOr<std::vector<TokenKind>> ReadKinds(const GgufFile& file) {
+// Splits tokens into the vocabulary and what is added to it.
+absl::Status ReadTokens(const GgufFile& file, TokenizerSpec* spec) {
   constexpr std::string_view kKey = "tokenizer.ggml.token_type";
+  PASS_ASSIGN_OR_RETURN(std::optional<std::vector<std::string>> tokens,
+                        file.FindStrings("tokenizer.ggml.tokens"));
+  if (!tokens) return Missing(file, "tokenizer.ggml.tokens");
   PASS_ASSIGN_OR_RETURN(const std::optional<std::vector<int32_t>> types, file.FindInts(kKey));
   if (!types) return Missing(file, kKey);
-  std::vector<TokenKind> kinds;
-  kinds.reserve(types->size());
-  for (const int32_t type : *types) {
-    switch (type) {
-      case 1:
-        kinds.push_back(TokenKind::kNormal);
-        break;
-      case 2:  // the unknown token, which byte-level encoding never gives
-      case 3:
-        kinds.push_back(TokenKind::kControl);
-        break;
-      case 4:
-        kinds.push_back(TokenKind::kAdded);
-        break;
-      case 5:
-        kinds.push_back(TokenKind::kUnused);
-        break;
-      default:
-        return Refuse(file, kKey,
-                      absl::StrCat("token type ", type, " is not one of a byte-level vocabulary"));
+  if (types->size() != tokens->size()) {
+    return Refuse(file, kKey, absl::StrCat("has ", types->size(), " types for ", tokens->size(), " tokens"));
+  }
+  for (size_t id = 0; id < tokens->size(); ++id) {
+    const int32_t type = (*types)[id];
+    std::string& text = (*tokens)[id];
+    if (type < kNormalType || type > kByteType) {
+      return Refuse(file, kKey, absl::StrCat("token type ", type, " is not one of a vocabulary"));
+    }
+    // Converters have marked the tokens of chats as normal ones; no merge makes them.
+    const bool control = type == kControlType || type == kUnknownType || IsChatToken(text);
+    if (type == kUnusedType) {
+      text.clear();
+    } else if ((control && type != kByteType) || type == kUserDefinedType) {
+      spec->added.push_back(
+          {.id = static_cast<TokenId>(id), .content = text, .special = control, .control = control});
+      // SentencePiece makes user-defined tokens from pairs as well; elsewhere they are in the text as they are.
+      if (control || spec->alphabet == Alphabet::kBytes) text.clear();
     }
   }
-  return kinds;
+  spec->tokens = *std::move(tokens);
+  return absl::OkStatus();
 }
 
 absl::Status ReadMerges(const GgufFile& file, TokenizerSpec* spec) {
@@ -70,7 +79,7 @@ absl::Status ReadMerges(const GgufFile& file, TokenizerSpec* spec) {
   if (!merges) return Missing(file, kKey);
   spec->merges.reserve(merges->size());
   for (const std::string& merge : *merges) {
-    const size_t space = merge.find(' ');
+    const size_t space = merge.find(' ', 1);
     if (space == std::string::npos) {
       return Refuse(file, kKey, absl::StrCat("'", merge, "' is not two tokens with a space between them"));
     }
@@ -79,14 +88,90 @@ absl::Status ReadMerges(const GgufFile& file, TokenizerSpec* spec) {
   return absl::OkStatus();
 }
 
-absl::Status ReadBos(const GgufFile& file, TokenizerSpec* spec) {
+absl::Status ReadBos(const GgufFile& file, bool family_adds_bos, TokenizerSpec* spec) {
   constexpr std::string_view kKey = "tokenizer.ggml.bos_token_id";
   PASS_ASSIGN_OR_RETURN(const std::optional<uint64_t> bos, file.FindUint(kKey));
   if (bos && *bos >= spec->tokens.size()) return Refuse(file, kKey, "is outside the vocabulary");
   if (bos) spec->bos = static_cast<TokenId>(*bos);
   PASS_ASSIGN_OR_RETURN(const std::optional<bool> add_bos, file.FindBool("tokenizer.ggml.add_bos_token"));
   // Converters leave the key out where the family's habit is meant.
-  spec->add_bos = add_bos.value_or(spec->pre_tokenizer == PreTokenizer::kLlama3 && spec->bos.has_value());
+  spec->add_bos = add_bos.value_or(family_adds_bos && spec->bos.has_value());
+  return absl::OkStatus();
+}
+
+// "gpt2": byte-level, with merges.
+absl::Status ReadByteLevel(const GgufFile& file, TokenizerSpec* spec) {
+  constexpr std::string_view kKey = "tokenizer.ggml.pre";
+  PASS_ASSIGN_OR_RETURN(const std::string pre, RequireString(file, kKey));
+  absl::StatusOr<PreTokenizerFamily> family = FindPreTokenizer(pre);
+  if (!family.ok()) return Refuse(file, kKey, std::string(family.status().message()));
+  spec->splits = std::move(family->splits);
+  spec->normalizer = std::move(family->normalizer);
+  spec->ignore_merges = family->ignore_merges;
+  PASS_RETURN_IF_ERROR(ReadTokens(file, spec));
+  PASS_RETURN_IF_ERROR(ReadMerges(file, spec));
+  return ReadBos(file, family->adds_bos, spec);
+}
+
+absl::Status ReadScores(const GgufFile& file, TokenizerSpec* spec) {
+  constexpr std::string_view kKey = "tokenizer.ggml.scores";
+  const auto found = file.metadata().find(kKey);
+  if (found == file.metadata().end()) return Missing(file, kKey);
+  const GgufValue& value = found->second;
+  if (!value.is_array || value.type != GgufType::kFloat32 || value.count != spec->tokens.size()) {
+    return Refuse(file, kKey, absl::StrCat("is not an array of ", spec->tokens.size(), " 32-bit numbers"));
+  }
+  spec->scores.resize(value.count);
+  std::memcpy(spec->scores.data(), value.data.data(), value.data.size());
+  return absl::OkStatus();
+}
+
+// "llama": SentencePiece, with scores.
+absl::Status ReadSentencePiece(const GgufFile& file, TokenizerSpec* spec) {
+  spec->alphabet = Alphabet::kCharacters;
+  PASS_RETURN_IF_ERROR(ReadTokens(file, spec));
+  PASS_RETURN_IF_ERROR(ReadScores(file, spec));
+  PASS_ASSIGN_OR_RETURN(const std::optional<bool> prefix, file.FindBool("tokenizer.ggml.add_space_prefix"));
+  const bool adds_space = prefix.value_or(true);
+  if (adds_space) {
+    spec->normalizer.push_back({.kind = NormalizerStep::Kind::kPrepend, .content = std::string(kWordMark)});
+  }
+  spec->normalizer.push_back(
+      {.kind = NormalizerStep::Kind::kReplace, .pattern = " ", .content = std::string(kWordMark)});
+  spec->strips_first_space = adds_space;
+  return ReadBos(file, /*family_adds_bos=*/true, spec);
+}
+
+// The texts of the tokens that a chat template may ask for by these names.
+absl::Status ReadNamedTokens(const GgufFile& file, TextSource* source) {
+  PASS_ASSIGN_OR_RETURN(const std::optional<std::vector<std::string>> tokens,
+                        file.FindStrings("tokenizer.ggml.tokens"));
+  for (const auto& [key, name] : {std::pair("tokenizer.ggml.bos_token_id", "bos_token"),
+                                  std::pair("tokenizer.ggml.eos_token_id", "eos_token"),
+                                  std::pair("tokenizer.ggml.unknown_token_id", "unk_token"),
+                                  std::pair("tokenizer.ggml.padding_token_id", "pad_token")}) {
+    const absl::StatusOr<std::optional<uint64_t>> id = file.FindUint(key);
+    if (id.ok() && *id && **id < tokens->size()) source->named_tokens[name] = (*tokens)[**id];
+  }
+  return absl::OkStatus();
+}
+
+// Minus one, in its unsigned form too, is written where a model has no such token.
+absl::Status ReadEndIds(const GgufFile& file, TextSource* source) {
+  constexpr uint64_t kMinusOne = UINT32_MAX;
+  for (const char* key :
+       {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
+    const auto value = file.metadata().find(key);
+    const bool is_signed = value != file.metadata().end() &&
+                           (value->second.type == GgufType::kInt32 || value->second.type == GgufType::kInt64);
+    const absl::StatusOr<std::optional<uint64_t>> id = file.FindUint(key);
+    if (!id.ok() && !is_signed) return id.status();
+    if (!id.ok() || *id == kMinusOne) {
+      source->end_of_sequence_ids.push_back(-1);
+    } else if (*id) {
+      source->end_of_sequence_ids.push_back(static_cast<int64_t>(**id));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -94,25 +179,18 @@ absl::Status ReadBos(const GgufFile& file, TokenizerSpec* spec) {
 
 absl::StatusOr<TextSource> ReadGgufText(const std::string& path) {
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<GgufFile> file, GgufFile::Open(path));
-  PASS_ASSIGN_OR_RETURN(const std::string model, RequireString(*file, "tokenizer.ggml.model"));
-  if (model != "gpt2") {
-    return Refuse(*file, "tokenizer.ggml.model", absl::StrCat("'", model, "' is not supported; gpt2 is"));
-  }
+  constexpr std::string_view kModelKey = "tokenizer.ggml.model";
+  PASS_ASSIGN_OR_RETURN(const std::string model, RequireString(*file, kModelKey));
   TextSource source;
-  TokenizerSpec& spec = source.spec;
-  PASS_ASSIGN_OR_RETURN(spec.pre_tokenizer, ReadPreTokenizer(*file));
-  spec.ignore_merges = spec.pre_tokenizer == PreTokenizer::kLlama3;
-  PASS_ASSIGN_OR_RETURN(std::optional<std::vector<std::string>> tokens,
-                        file->FindStrings("tokenizer.ggml.tokens"));
-  if (!tokens) return Missing(*file, "tokenizer.ggml.tokens");
-  spec.tokens = *std::move(tokens);
-  PASS_ASSIGN_OR_RETURN(spec.kinds, ReadKinds(*file));
-  PASS_RETURN_IF_ERROR(ReadMerges(*file, &spec));
-  PASS_RETURN_IF_ERROR(ReadBos(*file, &spec));
-  for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"}) {
-    PASS_ASSIGN_OR_RETURN(const std::optional<uint64_t> id, file->FindUint(key));
-    if (id) source.end_of_sequence_ids.push_back(static_cast<int64_t>(*id));
+  if (model == "gpt2") {
+    PASS_RETURN_IF_ERROR(ReadByteLevel(*file, &source.spec));
+  } else if (model == "llama") {
+    PASS_RETURN_IF_ERROR(ReadSentencePiece(*file, &source.spec));
+  } else {
+    return Refuse(*file, kModelKey, absl::StrCat("'", model, "' is not supported; gpt2 and llama are"));
   }
+  PASS_RETURN_IF_ERROR(ReadEndIds(*file, &source));
+  PASS_RETURN_IF_ERROR(ReadNamedTokens(*file, &source));
   PASS_ASSIGN_OR_RETURN(const std::optional<std::string> chat_template,
                         file->FindString("tokenizer.chat_template"));
   source.chat_template = chat_template.value_or("");

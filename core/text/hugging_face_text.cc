@@ -10,14 +10,13 @@
 #include "core/base/status_macros.h"
 #include "core/files/json.h"
 #include "core/files/mapped_file.h"
+#include "core/text/json_members.h"
 #include "core/text/text_source.h"
 #include "core/text/tokenizer_json.h"
 #include "nlohmann/json.hpp"
 
 namespace pass {
 namespace {
-
-using Json = nlohmann::json;
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
@@ -46,11 +45,13 @@ std::string TokenText(const Json& config, const char* key) {
   return content != found->end() && content->is_string() ? content->get<std::string>() : "";
 }
 
-// "eos_token_id": a number or a list of numbers. False if it is not there.
+// "eos_token_id": a number or a list of numbers, in a model with several parts under text_config. False if it is
+// not there.
 absl::StatusOr<bool> ReadEndIds(const std::string& path, const Json& config, std::vector<int64_t>* ids) {
-  const auto found = config.find("eos_token_id");
-  if (found == config.end() || found->is_null()) return false;
-  const Json list = found->is_array() ? *found : Json::array({*found});
+  const Json& own = Member(config, "eos_token_id");
+  const Json& value = own.is_null() ? Member(Member(config, "text_config"), "eos_token_id") : own;
+  if (value.is_null()) return false;
+  const Json list = value.is_array() ? value : Json::array({value});
   for (const Json& id : list) {
     if (!id.is_number_integer()) {
       return absl::InvalidArgumentError(
@@ -86,6 +87,9 @@ absl::StatusOr<TextSource> ReadHuggingFaceText(const std::string& folder) {
                         ReadOptionalJson(absl::StrCat(folder, "/tokenizer_config.json")));
   TextSource source;
   PASS_ASSIGN_OR_RETURN(source.spec, ReadTokenizerJson(tokenizer_path, tokenizer));
+  for (const char* name : {"bos_token", "eos_token", "unk_token", "pad_token"}) {
+    if (std::string text = TokenText(tokenizer_config, name); !text.empty()) source.named_tokens[name] = text;
+  }
   if (!source.spec.bos) source.spec.bos = FindTokenId(source.spec, TokenText(tokenizer_config, "bos_token"));
   PASS_ASSIGN_OR_RETURN(source.chat_template, ReadChatTemplate(folder, tokenizer_config));
   for (const char* name : {"generation_config.json", "config.json"}) {

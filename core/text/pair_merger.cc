@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/text/utf8.h"
+
 namespace pass {
 
 void PairMerger::SetMerge(TokenId left, TokenId right, uint32_t rank, TokenId merged) {
@@ -16,15 +18,36 @@ uint32_t PairMerger::RankOfPairAt(const std::vector<Scratch::Symbol>& symbols, u
   return found == merges_.end() ? kNoRank : found->second.rank;
 }
 
+void PairMerger::MakeByteSymbols(std::string_view bytes, std::vector<Scratch::Symbol>* symbols) const {
+  for (const char byte : bytes) {
+    const TokenId id = byte_ids_[static_cast<uint8_t>(byte)];
+    if (id == kGone) continue;
+    const auto index = static_cast<uint32_t>(symbols->size());
+    symbols->push_back({id, kNoRank, index - 1, index + 1});  // the first one's left wraps to kNone
+  }
+}
+
+void PairMerger::MakeSymbols(std::string_view piece, std::vector<Scratch::Symbol>* symbols) const {
+  if (character_ids_.empty()) return MakeByteSymbols(piece, symbols);
+  while (!piece.empty()) {
+    const Utf8Step step = NextUtf8(piece);
+    const std::string_view character = piece.substr(0, step.length);
+    const auto found =
+        step.kind == Utf8Kind::kCharacter ? character_ids_.find(CodePoint(character)) : character_ids_.end();
+    if (found == character_ids_.end()) {
+      MakeByteSymbols(character, symbols);
+    } else {
+      const auto index = static_cast<uint32_t>(symbols->size());
+      symbols->push_back({found->second, kNoRank, index - 1, index + 1});
+    }
+    piece.remove_prefix(step.length);
+  }
+}
+
 void PairMerger::Encode(std::string_view piece, Scratch* scratch, std::vector<TokenId>* ids) const {
   auto& [symbols, heap] = *scratch;
   symbols.clear();
-  for (const char byte : piece) {
-    const TokenId id = byte_ids_[static_cast<uint8_t>(byte)];
-    if (id == kGone) continue;
-    const auto index = static_cast<uint32_t>(symbols.size());
-    symbols.push_back({id, kNoRank, index - 1, index + 1});  // the first one's left wraps to kNone
-  }
+  MakeSymbols(piece, &symbols);
   if (symbols.empty()) return;
   symbols.back().right = kNone;
 

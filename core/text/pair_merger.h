@@ -1,6 +1,7 @@
-// Byte-pair encoding of one piece: its bytes become symbols, and the neighbouring pair of the lowest rank is
-// merged, leftmost first, until no pair has a merge. Symbols are a linked list and pairs a heap: n log n in
-// the piece's length. Immutable after it is filled and thread-safe; the caller brings the scratch memory.
+// Byte-pair encoding of one piece: its characters (or bytes) become symbols, and the neighbouring pair of the
+// lowest rank is merged, leftmost first, until no pair has a merge. Symbols are a linked list and pairs a heap:
+// n log n in the piece's length. Immutable after it is filled and thread-safe; the caller brings the scratch
+// memory.
 #pragma once
 
 #include <array>
@@ -30,7 +31,11 @@ class PairMerger {
 
   PairMerger() { byte_ids_.fill(kGone); }
 
+  // The token of a byte that has no character's token. In a byte-level vocabulary no character has one.
   void SetByte(uint8_t byte, TokenId id) { byte_ids_[byte] = id; }
+  bool HasByte(uint8_t byte) const { return byte_ids_[byte] != kGone; }
+  // The token of one whole UTF-8 character.
+  void SetCharacter(char32_t character, TokenId id) { character_ids_.insert_or_assign(character, id); }
   // Of the same pair, the last call counts.
   void SetMerge(TokenId left, TokenId right, uint32_t rank, TokenId merged);
 
@@ -51,10 +56,13 @@ class PairMerger {
   static uint64_t Key(TokenId left, TokenId right) {
     return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
   }
+  void MakeSymbols(std::string_view piece, std::vector<Scratch::Symbol>* symbols) const;
+  void MakeByteSymbols(std::string_view bytes, std::vector<Scratch::Symbol>* symbols) const;
   uint32_t RankOfPairAt(const std::vector<Scratch::Symbol>& symbols, uint32_t index) const;
   void MergeAt(uint32_t index, Scratch* scratch) const;
 
   std::array<TokenId, 256> byte_ids_;
+  absl::flat_hash_map<char32_t, TokenId> character_ids_;
   absl::flat_hash_map<uint64_t, Merge> merges_;
 };
 

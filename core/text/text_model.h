@@ -17,11 +17,13 @@ struct TextModel {
   std::unique_ptr<Tokenizer> tokenizer;
   std::vector<TokenId> end_of_sequence_ids;  // ascending
   ChatTemplate chat_template;
+  // What whoever starts the program should know: one line each, with the path; to be logged once.
+  std::vector<std::string> warnings = {};
 };
 
 // `path`: a .gguf file (tokenizer.ggml.*) or a Hugging Face folder (tokenizer.json, tokenizer_config.json,
-// generation_config.json). Errors: one line that names file, key and cure. An unknown pre-tokenizer is
-// refused by name.
+// generation_config.json). Errors: one line that names file, key and cure. What a tokenizer does and is not
+// supported is refused by name; a chat template that is not is a warning, and chats are then refused.
 absl::StatusOr<TextModel> LoadTextModel(const std::string& path);
 
 // Text as ids, with bos in front if it is wanted and the tokenizer has one. Errors of Tokenizer::Encode.

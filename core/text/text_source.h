@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ struct TextSource {
   TokenizerSpec spec;
   std::vector<int64_t> end_of_sequence_ids;  // as written: any order, not yet checked against the vocabulary
   std::string chat_template;                 // Jinja text; empty: none
+  std::map<std::string, std::string>
+      named_tokens;                   // bos_token, eos_token, ..: texts that a template may ask for
+  std::vector<std::string> warnings;  // one line each, without the path
 };
 
 // Both: NOT_FOUND and INVALID_ARGUMENT in one line that names file, key and cure.

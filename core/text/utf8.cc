@@ -38,6 +38,16 @@ Utf8Step NextUtf8(std::string_view bytes) {
   return {Utf8Kind::kCharacter, lead.length};
 }
 
+char32_t CodePoint(std::string_view character) {
+  const auto first = static_cast<uint8_t>(character[0]);
+  if (character.size() == 1) return first;
+  char32_t code_point = first & (0x7F >> character.size());
+  for (const char byte : character.substr(1)) {
+    code_point = code_point << 6 | (static_cast<uint8_t>(byte) & 0x3F);
+  }
+  return code_point;
+}
+
 size_t ValidUtf8Prefix(std::string_view bytes) {
   size_t length = 0;
   while (length < bytes.size()) {

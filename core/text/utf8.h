@@ -25,6 +25,9 @@ inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+
 // `bytes` is not empty.
 Utf8Step NextUtf8(std::string_view bytes);
 
+// The code point of one whole, valid character.
+char32_t CodePoint(std::string_view character);
+
 // The length of the longest start of `bytes` that is whole, valid characters.
 size_t ValidUtf8Prefix(std::string_view bytes);
 

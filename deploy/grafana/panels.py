@@ -55,6 +55,11 @@ def ratio(numerator, denominator):
     return f"{numerator} / ({denominator} > 0)"
 
 
+def happened(name, by, **labels):
+    """The summed rate by some labels, without the values of theirs that have not occurred."""
+    return f"{total(name, by, **labels)} > 0"
+
+
 def quantiles(histogram, *of):
     """[(expression, legend)] of a histogram's quantiles: of = 0.5, 0.95, ..."""
     rates = total(f"{histogram}_bucket", by="le")

@@ -2,7 +2,7 @@
 # assemble.sh [--variant cpu|cuda] [--bin FOLDER] [--torch FOLDER] TARGET: lays out in the empty folder TARGET exactly
 # what the image holds. The Dockerfile copies it whole, and tests/deploy/test_image.py serves from it.
 #   TARGET/opt/pass/bin    the server and the client, stripped
-#   TARGET/opt/pass/lib    LibTorch's shared objects and what else no Debian package owns
+#   TARGET/opt/pass/lib    LibTorch's shared objects, and NVIDIA's in the CUDA variant
 #   TARGET/opt/pass/models the look-ahead files that come with the program
 #   TARGET/lib...          Debian's shared objects that these need, where Debian has them
 #   TARGET/usr/share/doc, TARGET/opt/pass/licences, TARGET/opt/pass/sbom.spdx.json
@@ -29,7 +29,7 @@ mkdir -p "$target"
 [[ -z $(ls -A "$target") ]] || die "$target is not empty"
 mkdir -p "$target"/opt/pass/{bin,lib,models,licences} "$target"/{etc/pass-server,models,tmp,usr/share/doc,var/lib/dpkg/status.d}
 owners=$(mktemp)  # path in the image, package, kind: what the SBOM says
-trap 'rm -f "$owners"' EXIT
+trap 'rm -f "$owners" "$owners.closure"' EXIT
 
 # place SOURCE PATH PACKAGE KIND: copies a file, follows links, and notes whose it is. Programs and shared objects may
 # be run.
@@ -62,34 +62,39 @@ place_programs() {
 
 # Everything that the loader would load for these files, as paths.
 closure() {
-  LD_LIBRARY_PATH=$torch/lib ldd "$@" 2>/dev/null | awk '/=> not found/ {print "missing " $1; next} / => \// {print $3} /^\t\// {print $1}' | sort -u
+  LD_LIBRARY_PATH=$torch/lib ldd "$@" 2>/dev/null |
+    awk '/=> not found/ {print "missing " $1; next} / => \// {print $3} /^\t\// {print $1}' | sort -u
+}
+
+# The name of the wheel that a path inside site-packages belongs to: torch, or nvidia-cublas for nvidia/cublas/lib/x.so.
+wheel_owner() {
+  local parts
+  IFS=/ read -ra parts <<<"${1#"$(realpath "$torch/..")"/}"
+  if [[ ${parts[0]} == nvidia ]]; then echo "nvidia-${parts[1]}"; else echo "${parts[0]}"; fi
 }
 
 place_shared_objects() {
-  local path owner
-  # What CUDA's libraries load by name while they run is in no list of needed objects: take them all.
-  local extra=()
+  local path owner site
+  site=$(realpath "$torch/..")
+  closure "$bin/pass-server" "$bin/pass-client" >"$owners.closure"
   if [[ $variant == cuda ]]; then
     [[ -e $torch/lib/libtorch_cuda.so ]] || die "$torch is a CPU build: leave TORCH_PIP_ARGS empty for the CUDA variant"
-    mapfile -t extra < <(find "$torch"/../nvidia -name '*.so*' -type f 2>/dev/null)
+    # What CUDA's libraries load by name while they run stands in no list of needed objects: all of them.
+    find "$site/nvidia" -name '*.so*' -type f >>"$owners.closure"
   elif [[ -e $torch/lib/libtorch_cuda.so ]]; then
     die "$torch is a CUDA build: give TORCH_PIP_ARGS an index of CPU wheels for the CPU variant"
   fi
-  closure "$bin/pass-server" "$bin/pass-client" >"$owners.closure"
   if grep missing "$owners.closure" >&2; then die "the loader does not find these"; fi
   while read -r path; do
-    if [[ $(realpath "$path") == "$(realpath "$torch")"/* ]]; then
-      place "$path" "opt/pass/lib/$(basename "$path")" torch wheel
+    if [[ $(realpath "$path") == "$site"/* ]]; then
+      [[ -e $target/opt/pass/lib/$(basename "$path") ]] ||
+        place "$path" "opt/pass/lib/$(basename "$path")" "$(wheel_owner "$(realpath "$path")")" wheel
     elif owner=$(debian_owner "$path"); then
       place "$path" "${path#/}" "$owner" debian
     else
-      die "$path belongs to no Debian package and not to torch: the SBOM could not name it"
+      die "$path belongs to no Debian package and to no wheel: the SBOM could not name it"
     fi
   done <"$owners.closure"
-  rm -f "$owners.closure"
-  for path in "${extra[@]}"; do
-    place "$path" "opt/pass/lib/$(basename "$path")" "nvidia-$(basename "$(dirname "$(dirname "$path")")")" wheel
-  done
 }
 
 place_licences() {
@@ -102,8 +107,10 @@ place_licences() {
   done
   local licence
   while read -r licence; do
-    place "$licence" "opt/pass/licences/torch/${licence#*.dist-info/}" torch wheel
-  done < <(find "$torch"/../torch-*.dist-info -type f \( -iname 'licen[sc]e*' -o -iname 'notice*' \) 2>/dev/null)
+    package=$(basename "${licence%%.dist-info/*}")
+    place "$licence" "opt/pass/licences/${package%%-*}/${licence#*.dist-info/}" torch wheel
+  done < <(find "$torch"/../torch-*.dist-info "$torch"/../nvidia_*.dist-info -type f \
+    \( -iname 'licen[sc]e*' -o -iname 'notice*' \) 2>/dev/null)
 }
 
 place_system_files() {

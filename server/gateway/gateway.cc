@@ -87,7 +87,9 @@ absl::StatusOr<Gateway::Admission> Gateway::Admit(const grpc::CallbackServerCont
   const absl::Time deadline = DeadlineOf(context);
   if (deadline <= received) return DeadlinePassedError();
   PASS_ASSIGN_OR_RETURN(GenerationRequest request, translate(*backend->model));
-  if (NeedsLookahead(request.method) && backend->model->info.num_lookahead == 0) return NoLookaheadError();
+  if (NeedsLookahead(request.method) && backend->model->info.num_lookahead == 0) {
+    return NoLookaheadError(MethodName(request.method));
+  }
   request.received = received;
   request.deadline = deadline;
   return Admission{.environment = &backend->environment, .request = std::move(request)};

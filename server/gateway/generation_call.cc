@@ -71,6 +71,7 @@ GenerationCall::End GenerationCall::Finish(const FinishReport& report) {
     environment_.metrics->CountCancelled(CancelCause::kDeadline);
   } else if (report.reason == FinishReason::kCancelled) {
     end.slow_reader = !cancelled;
+    if (end.slow_reader) end.status = report_->error = SlowReaderError();
     environment_.metrics->CountCancelled(end.slow_reader ? CancelCause::kSlowReader : CancelCause::kClient);
   } else if (end.status.code() == absl::StatusCode::kUnavailable) {
     environment_.metrics->CountCancelled(CancelCause::kDrain);

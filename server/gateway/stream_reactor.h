@@ -8,11 +8,13 @@
 //   void AddFinish(const FinishReport&, Message*);    adds the end to the last message; called once
 #pragma once
 
+#include <grpc/grpc.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -65,8 +67,12 @@ class StreamReactor final : public grpc::ServerWriteReactor<typename Reply::Mess
     reply_.AddFinish(report, &gathering_);
     gathered_ = true;
     final_status_ = std::move(end.status);
-    // A write that the reader does not take would keep the call open for as long as the reader likes.
-    if (end.slow_reader) context_->TryCancel();
+    // A write that the reader does not take would keep the call open for as long as the reader likes. As
+    // TryCancel does it, but with words of our own: the status overtakes what is not read.
+    if (end.slow_reader) {
+      grpc_call_cancel_with_status(context_->c_call(), GRPC_STATUS_CANCELLED,
+                                   std::string(final_status_->message()).c_str(), nullptr);
+    }
     SendNext();
   }
 

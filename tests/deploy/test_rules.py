@@ -1,11 +1,12 @@
 """Prometheus' rules: well formed, tested case by case, documented."""
 
+import json
 import re
 
 import pytest
 import yaml
 
-from deployment import REPOSITORY, RULES, run, succeed
+from deployment import BOARDS, REPOSITORY, RULES, run, succeed
 
 CASES = sorted((REPOSITORY / "tests" / "deploy" / "rules").glob("*.yaml"))
 
@@ -65,3 +66,13 @@ def test_every_alert_links_a_paragraph_that_says_what_to_do(rule):
     for heading in ("Means:", "Look at:", "Do:"):
         assert heading in text, f"docs/RUNBOOK.md, {rule['alert']}: {heading} is missing"
     assert rule["labels"]["severity"] in ("critical", "warning")
+
+
+def test_what_the_runbook_quotes_is_a_panel_or_a_section():
+    runbook = (REPOSITORY / "docs" / "RUNBOOK.md").read_text(encoding="utf-8")
+    operations = (REPOSITORY / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^#+ (.+)$", operations, flags=re.MULTILINE))
+    boards = [json.loads(path.read_text(encoding="utf-8")) for path in BOARDS.glob("*.json")]
+    titles = {panel["title"] for board in boards for panel in board["panels"]}
+    quoted = set(re.findall(r'"([^"]+)"', runbook))
+    assert quoted and quoted <= titles | sections, quoted - titles - sections

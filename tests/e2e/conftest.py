@@ -11,7 +11,7 @@ def pb(tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """One server for the tests that neither stop it nor need flags of their own. It must exit 0."""
-    process = serving.ServerProcess(tmp_path_factory.mktemp("server"))
+    process = serving.ServerProcess()
     yield process
     assert process.stop() == 0, "".join(process.log[-20:])
 
@@ -29,7 +29,7 @@ def start_server(tmp_path_factory, pb):
     started = []
 
     def start(*flags, **options):
-        process = serving.ServerProcess(tmp_path_factory.mktemp("server"), *flags, **options)
+        process = serving.ServerProcess(*flags, **options)
         service = serving.ServiceClient(pb, process.address)
         started.append((process, service))
         return process, service

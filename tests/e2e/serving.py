@@ -3,14 +3,10 @@
 import concurrent.futures
 import dataclasses
 import importlib
-import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
-import threading
-import urllib.request
 
 import google
 import grpc
@@ -18,6 +14,10 @@ import grpc_tools
 from grpc_tools import protoc
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+import server_process  # noqa: E402
+from server_process import HANG_SECONDS  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("TEST_BUILD_DIR", REPOSITORY / "build"))
 SERVER = BUILD / "bin" / "pass-server"
 CLIENT = BUILD / "bin" / "pass-client"
@@ -26,8 +26,6 @@ LOOKAHEAD = os.environ.get("TEST_LOOKAHEAD") or str(
 )
 # The programs read flags from PASS_* variables too; the tests' own must not become flags.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PASS_")}
-# Nothing in a test takes so long, on the slowest machine beside other programs: a hang fails instead of blocking.
-HANG_SECONDS = 1800
 
 
 def model_path():
@@ -63,96 +61,29 @@ def read_prompts(name):
     return [prompt.rstrip("\n") for prompt in text.split("%%\n")]
 
 
-def run_server(*flags):
-    """Runs a pass-server that is expected to end by itself; returns its exit code and its last line."""
+def run_server(*flags, environment=None, stdout=subprocess.PIPE):
+    """Runs a pass-server that is expected to end by itself; returns its exit code and its last line. `stdout`: where
+    that goes; the lines of stderr are read in any case."""
     defaults = [] if "--listen" in flags else ["--listen", "127.0.0.1:0"]
     command = [str(SERVER), "--metrics-listen", "127.0.0.1:0", *defaults, *flags]
     result = subprocess.run(
         command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
         timeout=HANG_SECONDS,
         check=False,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | (environment or {}),
     )
-    return result.returncode, result.stdout.strip().splitlines()[-1]
+    return result.returncode, ((result.stdout or "") + result.stderr).strip().splitlines()[-1]
 
 
-class ServerProcess:
-    """A running pass-server on free ports. `stop()` sends SIGTERM and returns the exit code."""
+class ServerProcess(server_process.ServerProcess):
+    """A server of the tests' model."""
 
-    def __init__(self, folder, *flags, lookahead=LOOKAHEAD):
-        ready_file = pathlib.Path(folder) / "ready.json"
-        command = [
-            str(SERVER),
-            "--model",
-            model_path(),
-            "--listen",
-            "127.0.0.1:0",
-            "--metrics-listen",
-            "127.0.0.1:0",
-            "--ready-file",
-            str(ready_file),
-            "--reflection",
-        ]
-        if lookahead:
-            command += ["--lookahead-file", lookahead]
-        self.log = []
-        self._ready = threading.Event()
-        self.process = subprocess.Popen(
-            command + list(flags),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            env=ENVIRONMENT,
-        )
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
-        self._reader.start()
-        started = self._ready.wait(HANG_SECONDS)
-        if not started or not ready_file.exists():
-            self.process.kill()
-            raise AssertionError("the server did not start:\n" + "".join(self.log))
-        self.addresses = json.loads(ready_file.read_text(encoding="utf-8"))
-
-    def _read_log(self):
-        for line in self.process.stdout:
-            self.log.append(line)
-            if " ready " in line:
-                self._ready.set()
-        self._ready.set()  # the end of the log: whoever waits looks for the file
-
-    @property
-    def address(self):
-        return self.addresses["grpc"]
-
-    def scrape(self):
-        """All samples of /metrics: {(name, (label pairs)): value}."""
-        with urllib.request.urlopen(f"http://{self.addresses['metrics']}/metrics", timeout=HANG_SECONDS) as reply:
-            text = reply.read().decode()
-        samples = {}
-        for line in text.splitlines():
-            if line and not line.startswith("#"):
-                series, value = line.rsplit(" ", 1)
-                samples[series] = float(value)
-        return samples
-
-    def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
-
-    def wait(self, seconds=HANG_SECONDS):
-        try:
-            code = self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-        self._reader.join(10)
-        return code
-
-    def stop(self):
-        self.terminate()
-        return self.wait()
+    def __init__(self, *flags, lookahead=LOOKAHEAD, before_start=None):
+        files = ["--model", model_path(), *(["--lookahead-file", lookahead] if lookahead else [])]
+        super().__init__([str(SERVER), *files, "--reflection", *flags], before_start=before_start)
 
 
 @dataclasses.dataclass

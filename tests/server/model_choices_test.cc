@@ -11,6 +11,7 @@
 namespace pass {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -59,6 +60,17 @@ TEST(OverruledChoices, SayWhatHoldsInstead) {
               ElementsAre(HasSubstr("--context-length 9000 is above the model's own 8192"),
                           HasSubstr("--kv-cache-mib 7 holds 100 tokens"),
                           HasSubstr("--lookahead 5 is above the 4 ")));
+}
+
+TEST(CheckMemory, RefusesKeysAndValuesThatCannotFit) {
+  ServerConfig config;
+  config.kv_cache_mib = 100;
+  EXPECT_TRUE(CheckMemory(config, std::nullopt).ok());
+  EXPECT_TRUE(CheckMemory(config, int64_t{100} << 20).ok());
+  const absl::Status refused = CheckMemory(config, int64_t{99} << 20);
+  EXPECT_THAT(std::string(refused.message()), AllOf(HasSubstr("--kv-cache-mib 100"), HasSubstr("99 MiB")));
+  config.device = "cuda";
+  EXPECT_TRUE(CheckMemory(config, 0).ok());
 }
 
 }  // namespace

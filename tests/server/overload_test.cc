@@ -206,7 +206,9 @@ TEST(Overload, CutsOffAReaderThatDoesNotComeBack) {
   EXPECT_EQ(server.Metric("pass_slow_reader_cutoffs_total"), 1);
   for (v1::GenerateResponse message; reader->Read(&message);) {
   }
-  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_THAT(status.error_message(), testing::HasSubstr("--slow-reader-timeout"));
 }
 
 TEST(Overload, SurvivesClientsThatVanishInAnyState) {

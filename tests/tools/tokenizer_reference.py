@@ -1,6 +1,7 @@
 """The `tokenizers` package as reference: tokenizer.json variants made of a GGUF file's vocabulary and merges."""
 
 import json
+import os
 import pathlib
 import struct
 
@@ -90,6 +91,13 @@ def tokenizer_json(metadata, variant):
             "merges": merges if variant == "smollm" else [merge.split(" ") for merge in merges],
         },
     }
+
+
+def read_family(name):
+    """A folder with the tokenizer.json and tokenizer_config.json of a family of models, as scripts/deps.sh fetched them."""
+    folder = pathlib.Path(os.environ["TEST_BUILD_DIR"]) / "tokenizers" / name
+    assert (folder / "tokenizer.json").exists(), f"{folder} is missing: run scripts/deps.sh test"
+    return folder
 
 
 def write_folder(metadata, variant, folder, chat_template=None):

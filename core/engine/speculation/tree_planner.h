@@ -1,14 +1,17 @@
 // Shares the rows of a forward among the sequences that decode by tree, so that the whole batch emits the
 // most tokens per second.
 //
-// Let `rate` be the tokens per second that the engine makes now. A forward of n rows that is expected to
-// bring v tokens is then worth v - rate * t(n); this is the average-reward rule. The planner tries a number
-// of prices per row. For each it takes the best choice of each tree (core/decode/row_choice.h), and it keeps
-// the choice with the highest worth under the true t(n). The candidates and groups of all trees compete
-// through the common price. When nothing pays, each tree keeps its root alone.
+// Let `rate` be the tokens per second that the engine makes now, and t(n) the seconds of a forward of n rows.
+// A forward that is expected to bring v tokens is worth v - rate * t(n): its tokens less those that the
+// engine would make in its time otherwise. The planner tries a number of prices of a row, in tokens. For each
+// price it takes the best choice of each tree (core/decode/row_choice.h), and so gets one choice for the
+// whole forward. It keeps the one that is worth most. So the candidates and look-ahead groups of all trees
+// compete through one price. When nothing pays, each tree keeps its root alone.
 //
-// It learns while serving: t(n), the rate of each batch bucket, the worth of groups, and what the sources'
-// evidence means. It holds no text. Owner: Speculation. Thread: the engine's.
+// While serving it learns t(n), the rate for batches of each size (batch_bucket.h), and the worth of groups.
+// It also owns the calibration, which the decoders teach what the evidence means. It holds no text.
+//
+// Owner: Speculation. Thread: the engine's.
 #pragma once
 
 #include <array>
@@ -26,7 +29,7 @@ namespace pass {
 
 class TreePlanner {
  public:
-  // One sequence, of whose candidates some are to be chosen.
+  // What one sequence offers to choose from.
   struct Offer {
     const RowOffer* rows = nullptr;  // borrowed until Plan returns
     int most_rows = 1;               // the newest token's included
@@ -34,9 +37,9 @@ class TreePlanner {
   };
   // The forward, and what else rides in it.
   struct Forward {
-    int other_rows = 0;
-    int most_rows = 0;  // of the whole forward
-    int batch = 1;      // sequences that decode in it
+    int other_rows = 0;  // that no offer stands for, prefill rows included
+    int most_rows = 0;   // of the whole forward
+    int batch = 1;       // sequences that decode in it
   };
 
   // `longest_group`: the most rows of any sequence's group.
@@ -45,7 +48,7 @@ class TreePlanner {
   DraftCalibration* calibration() { return &calibration_; }
   StepCosts& costs() { return costs_; }
 
-  // A node with a smaller reach is not worth growing.
+  // A node with a smaller reach (core/decode/draft_tree.h) is not worth candidates behind it.
   double least_reach() const;
 
   // One choice per offer, in order.
@@ -59,11 +62,11 @@ class TreePlanner {
   struct Planned {
     bool sampled = false;
     int group = 0;  // rows of the group that its step drafted from
-    int rows = 0;
+    int rows = 0;   // of the step, the newest token's included
   };
   struct Rate {
-    double tokens = 0;  // of a forward, smoothed
-    double seconds = 0;
+    double tokens = 0;   // of a forward, smoothed
+    double seconds = 0;  // the same
   };
 
   // Tokens per second: what is made now, but at least what plain decoding would make.
@@ -74,7 +77,7 @@ class TreePlanner {
   std::array<GroupValues, 2> group_values_;  // greedy, sampled
   std::vector<Rate> rates_;                  // by batch bucket
   std::vector<Planned> planned_;             // of the last Plan
-  double price_ = 0;
+  double price_ = 0;  // of a row, in the choice that the last Plan kept; the highest if nothing paid
 };
 
 }  // namespace pass

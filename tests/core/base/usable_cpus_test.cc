@@ -2,31 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
+#include <string>
 #include <vector>
 
-#include "tests/support/temporary_folder.h"
+#include "tests/core/base/fake_root.h"
 
 namespace pass {
 namespace {
 
-// A root folder with these files.
-class Root {
- public:
-  void Write(const std::string& path, const std::string& text) {
-    const std::filesystem::path file = std::filesystem::path(folder_.path()) / path;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-  }
-  std::string path() const { return std::string(folder_.path()) + "/"; }
-
- private:
-  TemporaryFolder folder_;
-};
-
 TEST(CountCores, CountsHyperthreadsOfACoreOnce) {
-  Root root;
+  FakeRoot root;
   for (int cpu = 0; cpu < 4; ++cpu) {
     root.Write("sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list",
                cpu % 2 == 0 ? "0,2\n" : "1,3\n");
@@ -37,12 +22,12 @@ TEST(CountCores, CountsHyperthreadsOfACoreOnce) {
 }
 
 TEST(CountCores, CountsCpusWhereTheKernelTellsNoTopology) {
-  Root root;
+  FakeRoot root;
   EXPECT_EQ(CountCores(std::vector<int>{0, 1, 5}, root.path()), 3);
 }
 
 TEST(CpuQuota, IsNoneWithoutACgroup) {
-  Root root;
+  FakeRoot root;
   EXPECT_FALSE(CpuQuota(root.path()).has_value());
   root.Write("proc/self/cgroup", "0::/a\n");
   root.Write("sys/fs/cgroup/a/cpu.max", "max 100000\n");
@@ -50,7 +35,7 @@ TEST(CpuQuota, IsNoneWithoutACgroup) {
 }
 
 TEST(CpuQuota, IsTheLeastOfAllLevelsInVersion2) {
-  Root root;
+  FakeRoot root;
   root.Write("proc/self/cgroup", "0::/kubepods/pod1/c\n");
   root.Write("sys/fs/cgroup/kubepods/pod1/c/cpu.max", "max 100000\n");
   root.Write("sys/fs/cgroup/kubepods/pod1/cpu.max", "150000 100000\n");
@@ -59,7 +44,7 @@ TEST(CpuQuota, IsTheLeastOfAllLevelsInVersion2) {
 }
 
 TEST(CpuQuota, IsFoundAtTheRootOfAContainer) {
-  Root root;
+  FakeRoot root;
   root.Write("proc/self/cgroup", "0::/\n");
   root.Write("sys/fs/cgroup/cpu.max", "100000 100000\n");
   EXPECT_DOUBLE_EQ(CpuQuota(root.path()).value(), 1.0);
@@ -67,13 +52,13 @@ TEST(CpuQuota, IsFoundAtTheRootOfAContainer) {
 
 TEST(CpuQuota, IsReadInVersion1WhetherTheMountHasItsLongNameOrItsShortOne) {
   for (const char* mount : {"cpu,cpuacct", "cpu"}) {
-    Root root;
+    FakeRoot root;
     root.Write("proc/self/cgroup", "5:memory:/d\n4:cpu,cpuacct:/d\n");
     root.Write(std::string("sys/fs/cgroup/") + mount + "/d/cpu.cfs_quota_us", "250000\n");
     root.Write(std::string("sys/fs/cgroup/") + mount + "/d/cpu.cfs_period_us", "100000\n");
     EXPECT_DOUBLE_EQ(CpuQuota(root.path()).value(), 2.5) << mount;
   }
-  Root unlimited;
+  FakeRoot unlimited;
   unlimited.Write("proc/self/cgroup", "4:cpu,cpuacct:/d\n");
   unlimited.Write("sys/fs/cgroup/cpu/d/cpu.cfs_quota_us", "-1\n");
   unlimited.Write("sys/fs/cgroup/cpu/d/cpu.cfs_period_us", "100000\n");

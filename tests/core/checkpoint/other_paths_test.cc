@@ -52,6 +52,8 @@ TEST(OtherPaths, WeightsInPyTorchsOwnFormatAreNotRead) {
   folder.Write("pytorch_model.bin", "x");
   ExpectInvalid(OpenCheckpoint(folder.path()).status(),
                 {folder.path(), "pytorch_model.bin", "save the model as safetensors"});
+  folder.Write("model.safetensors", "x");
+  EXPECT_TRUE(RecogniseOtherFolder(folder.path()).ok()) << "a trainer's own .bin files lie beside weights";
 }
 
 TEST(OtherPaths, AHubsNameIsAnsweredWithHowToGetTheFolder) {

@@ -1,6 +1,6 @@
 """Dequantised tensors equal those of the `gguf` package, bit for bit, for every type that is read from GGUF files.
 
-PASS_BUILD_DIR: the build folder. PASS_TEST_SEED repeats a run.
+TEST_BUILD_DIR: the build folder. TEST_SEED repeats a run.
 """
 
 import os
@@ -11,8 +11,8 @@ import gguf
 import numpy as np
 import pytest
 
-TOOL = pathlib.Path(os.environ["PASS_BUILD_DIR"]) / "tests" / "dequantize_tensor"
-SEED = int(os.environ.get("PASS_TEST_SEED") or np.random.SeedSequence().entropy % 2**32)
+TOOL = pathlib.Path(os.environ["TEST_BUILD_DIR"]) / "tests" / "dequantize_tensor"
+SEED = int(os.environ.get("TEST_SEED") or np.random.SeedSequence().entropy % 2**32)
 TYPES = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL",
          "IQ4_XS", "MXFP4"]
 ROWS = 64
@@ -32,7 +32,7 @@ def random_bytes(name, generator):
 
 @pytest.fixture(scope="module")
 def tensors():
-    print(f"PASS_TEST_SEED={SEED}")
+    print(f"TEST_SEED={SEED}")
     generator = np.random.default_rng(SEED)
     return {name: random_bytes(name, generator) for name in TYPES}
 
@@ -64,7 +64,7 @@ def test_random_blocks_decode_to_the_bits_of_the_gguf_package(name, tensors, mod
     assert numbers.mean() > 0.5
     differ = np.flatnonzero(ours.view(np.uint32)[numbers] != theirs.view(np.uint32)[numbers])
     assert differ.size == 0, (
-        f"PASS_TEST_SEED={SEED}: {differ.size} of {ours.size} differ, the first at {differ[0]}:"
+        f"TEST_SEED={SEED}: {differ.size} of {ours.size} differ, the first at {differ[0]}:"
         f" {ours[numbers][differ[0]]!r}, expected {theirs[numbers][differ[0]]!r}"
     )
 

@@ -17,7 +17,7 @@ import transformers
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import tokenizer_reference
 
-SEED = int(os.environ.get("PASS_TEST_SEED", "20231113"))
+SEED = int(os.environ.get("TEST_SEED", "20231113"))
 BUILD = pathlib.Path(os.environ["TEST_BUILD_DIR"])
 MODEL = os.environ["TEST_MODEL"]
 
@@ -93,7 +93,7 @@ def test_prompts_equal_those_of_the_template(name, tmp_path):
     expected = reference_ids(metadata, folder, templates[name], chats)
     assert len(ours) == len(expected)
     for chat, got, want in zip(chats, ours, expected):
-        assert got == want, f"PASS_TEST_SEED={SEED} {chat}"
+        assert got == want, f"TEST_SEED={SEED} {chat}"
 
 
 def test_control_tokens_in_a_message_stay_text():

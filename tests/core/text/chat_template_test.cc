@@ -27,7 +27,7 @@ std::unique_ptr<Tokenizer> MakeTokenizer() {
                                  {"<|end_header_id|>", TokenKind::kControl},
                                  {"<|eot_id|>", TokenKind::kControl},
                                  {"<|begin_of_text|>", TokenKind::kControl}});
-  spec.bos = static_cast<TokenId>(spec.tokens.size() - 1);
+  spec.bos = spec.added.back().id;
   return *Tokenizer::Create(std::move(spec));
 }
 

@@ -1,4 +1,4 @@
-// encode_file MODEL [--control]: reads a list of input files on stdin, one path a line, and writes for each
+// encode_file MODEL [--control | --bos]: reads a list of input files on stdin, one path a line, and writes for each
 // the ids of its bytes to PATH.ids as little-endian int32. A test tool: scripts compare these ids with
 // another tokenizer's. Prints the encoder's speed on stderr.
 #include <algorithm>
@@ -15,7 +15,7 @@
 namespace pass {
 namespace {
 
-int EncodeFiles(const std::string& model_path, bool parse_control) {
+int EncodeFiles(const std::string& model_path, bool parse_control, bool with_bos) {
   const auto model = LoadTextModel(model_path);
   if (!model.ok()) {
     std::cerr << model.status() << "\n";
@@ -27,13 +27,14 @@ int EncodeFiles(const std::string& model_path, bool parse_control) {
     std::ifstream input(path, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>()};
     const auto begin = std::chrono::steady_clock::now();
-    const auto ids = model->tokenizer->Encode(text, parse_control);
+    auto ids = model->tokenizer->Encode(text, parse_control);
     elapsed += std::chrono::steady_clock::now() - begin;
     num_bytes += text.size();
     if (!input || !ids.ok()) {
       std::cerr << path << ": " << (input ? ids.status().ToString() : "cannot be read") << "\n";
       return 1;
     }
+    if (with_bos && model->tokenizer->add_bos()) ids->insert(ids->begin(), *model->tokenizer->bos());
     std::ofstream output(path + ".ids", std::ios::binary);
     output.write(reinterpret_cast<const char*>(ids->data()),
                  static_cast<std::streamsize>(ids->size() * sizeof(TokenId)));
@@ -51,10 +52,10 @@ int EncodeFiles(const std::string& model_path, bool parse_control) {
 }  // namespace pass
 
 int main(int argc, char** argv) {
-  const bool parse_control = argc == 3 && std::string_view(argv[2]) == "--control";
-  if (argc != 2 && !parse_control) {
-    std::cerr << "usage: encode_file MODEL [--control] < LIST_OF_FILES\n";
+  const std::string_view option = argc == 3 ? argv[2] : "";
+  if (argc < 2 || argc > 3 || (argc == 3 && option != "--control" && option != "--bos")) {
+    std::cerr << "usage: encode_file MODEL [--control | --bos] < LIST_OF_FILES\n";
     return 2;
   }
-  return pass::EncodeFiles(argv[1], parse_control);
+  return pass::EncodeFiles(argv[1], option == "--control", option == "--bos");
 }

@@ -32,11 +32,14 @@ std::vector<std::string> Tokens(const TextModel& model, std::string_view text) {
 }
 
 GgufBuilder TinyGgufText() {
-  const TokenizerSpec spec = TinySpec();
+  TokenizerSpec spec = TinySpec();
   std::vector<std::string> merges;
   for (const auto& [left, right] : spec.merges) merges.push_back(left + " " + right);
   std::vector<int32_t> types(spec.tokens.size(), 1);
-  types[types.size() - 1] = types[types.size() - 2] = 3;
+  for (const AddedToken& token : spec.added) {
+    spec.tokens.push_back(token.content);
+    types.push_back(3);
+  }
   GgufBuilder gguf;
   gguf.AddStrings("tokenizer.ggml.tokens", spec.tokens);
   gguf.AddStrings("tokenizer.ggml.merges", merges);
@@ -78,15 +81,15 @@ TEST(TextModel, RefusesAGgufTokenizerByName) {
   EXPECT_THAT(GgufError(gguf), AllOf(HasSubstr("model.gguf"), HasSubstr("tokenizer.ggml.model")));
   GgufBuilder sentence_piece = gguf;
   sentence_piece.AddString("tokenizer.ggml.model", "llama");
-  EXPECT_THAT(GgufError(sentence_piece), HasSubstr("'llama'"));
+  EXPECT_THAT(GgufError(sentence_piece), HasSubstr("tokenizer.ggml.scores"));
+  GgufBuilder word_piece = gguf;
+  word_piece.AddString("tokenizer.ggml.model", "bert");
+  EXPECT_THAT(GgufError(word_piece), HasSubstr("'bert'"));
   gguf.AddString("tokenizer.ggml.model", "gpt2");
   EXPECT_THAT(GgufError(gguf), HasSubstr("tokenizer.ggml.pre"));
   GgufBuilder unknown = gguf;
-  unknown.AddString("tokenizer.ggml.pre", "tekken");
-  EXPECT_THAT(GgufError(unknown), HasSubstr("'tekken'"));
-  gguf.AddString("tokenizer.ggml.pre", "gpt-2");
-  gguf.AddUint32("tokenizer.ggml.eos_token_id", 1'000'000);
-  EXPECT_THAT(GgufError(gguf), HasSubstr("1000000"));
+  unknown.AddString("tokenizer.ggml.pre", "poro-chat");
+  EXPECT_THAT(GgufError(unknown), AllOf(HasSubstr("'poro-chat'"), HasSubstr("tekken")));
 }
 
 // The parts of a Hugging Face folder, before a test changes them.
@@ -106,12 +109,9 @@ HuggingFaceFiles TinyHuggingFace() {
   const TokenizerSpec spec = TinySpec();
   Json vocabulary = Json::object();
   Json added = Json::array();
-  for (size_t id = 0; id < spec.tokens.size(); ++id) {
-    if (spec.kinds[id] == TokenKind::kNormal) {
-      vocabulary[spec.tokens[id]] = id;
-    } else {
-      added.push_back({{"id", id}, {"content", spec.tokens[id]}, {"special", true}});
-    }
+  for (size_t id = 0; id < spec.tokens.size(); ++id) vocabulary[spec.tokens[id]] = id;
+  for (const AddedToken& token : spec.added) {
+    added.push_back({{"id", token.id}, {"content", token.content}, {"special", true}});
   }
   Json merges = Json::array();
   for (const auto& [left, right] : spec.merges) merges.push_back(left + " " + right);
@@ -174,12 +174,21 @@ TEST(TextModel, PrependsBosWhereThePostProcessorDoes) {
   HuggingFaceFiles files = TinyHuggingFace();
   const Json text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
   const Json bos = {{"SpecialToken", {{"id", "<|im_start|>"}, {"type_id", 0}}}};
+  // The id is the one that is written there, not that of the token's text.
   files.tokenizer["post_processor"] = {
       {"type", "Sequence"},
-      {"processors", {ByteLevel(true), {{"type", "TemplateProcessing"}, {"single", {bos, text}}}}}};
+      {"processors",
+       {ByteLevel(true),
+        {{"type", "TemplateProcessing"},
+         {"single", {bos, text}},
+         {"special_tokens",
+          {{"<|im_start|>", {{"id", "<|im_start|>"}, {"ids", {5}}, {"tokens", {"x"}}}}}}}}}};
   const auto model = LoadFolder(files);
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_TRUE(model->tokenizer->add_bos());
+  EXPECT_EQ(model->tokenizer->bos(), 5);
+  files.tokenizer["post_processor"]["processors"][1].erase("special_tokens");
+  EXPECT_FALSE(LoadFolder(files).ok());
   files.tokenizer["post_processor"] = {{"type", "TemplateProcessing"}, {"single", {text, bos}}};
   EXPECT_FALSE(LoadFolder(files).ok());
 }
@@ -223,17 +232,63 @@ TEST_P(TextModelRefusal, NamesTheKey) {
 
 INSTANTIATE_TEST_SUITE_P(
     Keys, TextModelRefusal,
-    testing::Values(
-        Refusal{"/normalizer", {{"type", "NFC"}}, "'NFC'"}, Refusal{"/model/type", "Unigram", "'Unigram'"},
-        Refusal{"/model/byte_fallback", true, "byte_fallback"}, Refusal{"/model/dropout", 0.1, "dropout"},
-        Refusal{"/model/end_of_word_suffix", "</w>", "end_of_word_suffix"},
-        Refusal{"/model/vocab", Json::array(), "vocab"}, Refusal{"/model/vocab/zz", -1, "'zz'"},
-        Refusal{"/model/vocab/zz", int64_t{1} << 40, "'zz'"}, Refusal{"/model/vocab/zz", "1", "'zz'"},
-        Refusal{"/model/vocab/zz", 3, "same id"}, Refusal{"/model/merges/0", "ab", "merges"},
-        Refusal{"/model/merges/0", {1, 2}, "merges"}, Refusal{"/added_tokens/0/lstrip", true, "lstrip"},
-        Refusal{"/pre_tokenizer/type", "Metaspace", "'Metaspace'"},
-        Refusal{"/pre_tokenizer/add_prefix_space", true, "pre_tokenizer"},
-        Refusal{"/post_processor", {{"type", "BertProcessing"}}, "'BertProcessing'"}));
+    testing::Values(Refusal{"/normalizer", {{"type", "Lowercase"}}, "'Lowercase'"},
+                    Refusal{"/model/type", "Unigram", "'Unigram'"},
+                    Refusal{"/model/byte_fallback", true, "byte_fallback"},
+                    Refusal{"/model/dropout", 0.1, "dropout"},
+                    Refusal{"/model/end_of_word_suffix", "</w>", "end_of_word_suffix"},
+                    Refusal{"/model/vocab", Json::array(), "vocab"}, Refusal{"/model/vocab/zz", -1, "'zz'"},
+                    Refusal{"/model/vocab/zz", int64_t{1} << 40, "'zz'"},
+                    Refusal{"/model/vocab/zz", "1", "'zz'"}, Refusal{"/model/vocab/zz", 3, "same id"},
+                    Refusal{"/model/merges/0", "ab", "merges"}, Refusal{"/model/merges/0", {1, 2}, "merges"},
+                    Refusal{"/decoder", {{"type", "WordPiece"}}, "'WordPiece'"},
+                    Refusal{"/pre_tokenizer/type", "Metaspace", "'Metaspace'"},
+                    Refusal{"/pre_tokenizer/add_prefix_space", true, "pre_tokenizer"},
+                    Refusal{"/post_processor", {{"type", "BertProcessing"}}, "'BertProcessing'"}));
+
+std::vector<std::string> Warnings(const GgufBuilder& gguf) {
+  const auto model = LoadGguf(gguf);
+  EXPECT_TRUE(model.ok()) << model.status();
+  return model.ok() ? model->warnings : std::vector<std::string>();
+}
+
+TEST(TextModel, SaysWhatIsWrongWithTheEndOfASequence) {
+  GgufBuilder gguf = TinyGgufText();
+  gguf.AddString("tokenizer.ggml.model", "gpt2");
+  gguf.AddString("tokenizer.ggml.pre", "gpt-2");
+  EXPECT_THAT(Warnings(gguf), testing::Contains(AllOf(HasSubstr("model.gguf"), HasSubstr("no token ends"))));
+  for (const uint32_t id : {UINT32_MAX, 1'000'000U}) {  // minus one, and an id of the padding
+    GgufBuilder wrong = gguf;
+    wrong.AddUint32("tokenizer.ggml.eos_token_id", id);
+    wrong.AddUint32("tokenizer.ggml.eot_token_id", 3);
+    EXPECT_THAT(Warnings(wrong), ElementsAre(HasSubstr(id == 1'000'000 ? "1000000" : "eos_token_id -1")));
+    EXPECT_THAT(LoadGguf(wrong)->end_of_sequence_ids, ElementsAre(3));
+  }
+}
+
+TEST(TextModel, EndsAtTheEndOfAMessageThatALlamaHas) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  files.tokenizer["added_tokens"].push_back({{"id", 500}, {"content", "<|eom_id|>"}, {"special", true}});
+  EXPECT_THAT(LoadFolder(files)->end_of_sequence_ids, testing::Contains(500));
+}
+
+TEST(TextModel, NeverTakesATokenOfAChatFromAUsersTextWhateverItsFlag) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  for (Json& token : files.tokenizer["added_tokens"]) token["special"] = false;
+  files.tokenizer["added_tokens"].push_back({{"id", 500}, {"content", "<turn>"}, {"special", false}});
+  files.tokenizer["added_tokens"].push_back({{"id", 501}, {"content", "<tool>"}, {"special", false}});
+  files.tokenizer_config["chat_template"] = std::string("{{ '<turn>' }}") + kChatMl;
+  const auto model = LoadFolder(files);
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (const char* text : {"<|im_start|>", "<|im_end|>", "<turn>"}) {
+    EXPECT_THAT(*model->tokenizer->Encode(text),
+                testing::Not(testing::Contains(*model->tokenizer->Find(text))));
+    EXPECT_THAT(*model->tokenizer->Encode(text, /*parse_control=*/true),
+                ElementsAre(*model->tokenizer->Find(text)));
+    EXPECT_EQ(model->tokenizer->Kind(*model->tokenizer->Find(text)), TokenKind::kAdded);  // it has text
+  }
+  EXPECT_THAT(*model->tokenizer->Encode("<tool>"), ElementsAre(501));
+}
 
 TEST(TextModel, AcceptsAnUnknownTokenOnlyWhereEveryByteHasOne) {
   HuggingFaceFiles files = TinyHuggingFace();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/text/byte_alphabet.h"
+#include "core/text/pre_tokenizers.h"
 #include "core/text/tokenizer.h"
 
 namespace pass {
@@ -36,10 +37,11 @@ inline TokenizerSpec TinySpec(std::vector<std::pair<std::string, TokenKind>> oth
       spec.tokens.push_back(merged);
     }
   }
-  spec.kinds.assign(spec.tokens.size(), TokenKind::kNormal);
+  spec.splits = {Gpt2Split()};
   for (auto& [text, kind] : others) {
-    spec.tokens.push_back(text);
-    spec.kinds.push_back(kind);
+    const bool special = kind == TokenKind::kControl;
+    const auto id = static_cast<TokenId>(spec.tokens.size() + spec.added.size());
+    spec.added.push_back({.id = id, .content = std::move(text), .special = special, .control = special});
   }
   return spec;
 }

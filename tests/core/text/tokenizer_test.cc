@@ -5,6 +5,7 @@
 #include <random>
 
 #include "absl/status/status.h"
+#include "core/text/pre_tokenizers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/core/text/tiny_vocabulary.h"
@@ -86,9 +87,9 @@ TEST(Tokenizer, ReturnsWhatItWasGivenForAnyBytes) {
   const auto seed = std::random_device()();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
-  for (const PreTokenizer pre : {PreTokenizer::kGpt2, PreTokenizer::kSmolLm, PreTokenizer::kLlama3}) {
+  for (const char* pre : {"gpt-2", "smollm", "llama-bpe", "tekken", "deepseek-v3"}) {
     TokenizerSpec spec = TinySpec();
-    spec.pre_tokenizer = pre;
+    spec.splits = FindPreTokenizer(pre)->splits;
     const auto tokenizer = MakeTokenizer(spec);
     for (int i = 0; i < 500; ++i) {
       std::string bytes(random() % 60, ' ');
@@ -111,7 +112,7 @@ TEST(Tokenizer, KeepsInvalidBytesApartFromWhatStandsBeside) {
 
 TEST(Tokenizer, DropsBytesThatTheVocabularyLacks) {
   TokenizerSpec spec = TinySpec();
-  spec.kinds[4] = TokenKind::kUnused;
+  spec.tokens[4].clear();
   const auto tokenizer = MakeTokenizer(spec);
   EXPECT_THAT(Tokens(*tokenizer, "\x04"), ElementsAre());
   EXPECT_THAT(Tokens(*tokenizer, "!\x04!"), ElementsAre("!", "!"));
@@ -153,7 +154,7 @@ TEST(Tokenizer, AlwaysMatchesAddedTokensTheLongestFirst) {
 TEST(Tokenizer, TakesAWholePieceWithoutMergesWhereTheModelSaysSo) {
   TokenizerSpec spec = TinySpec();
   spec.tokens.push_back("zq");
-  spec.kinds.push_back(TokenKind::kNormal);
+  spec.added.clear();
   EXPECT_THAT(Tokens(*MakeTokenizer(spec), "zq"), ElementsAre("z", "q"));
   spec.ignore_merges = true;
   EXPECT_THAT(Tokens(*MakeTokenizer(spec), "zq"), ElementsAre("zq"));
@@ -171,8 +172,8 @@ TEST(Tokenizer, AnswersForIdsOutsideTheVocabulary) {
 TEST(Tokenizer, NamesWhatIsWrongWithASpec) {
   EXPECT_THAT(CreateError({}), HasSubstr("empty"));
   TokenizerSpec spec = TinySpec();
-  spec.kinds.pop_back();
-  EXPECT_THAT(CreateError(spec), HasSubstr("token kinds"));
+  spec.scores.push_back(1);
+  EXPECT_THAT(CreateError(spec), HasSubstr("scores"));
   spec = TinySpec();
   spec.merges.emplace_back("z", "z");
   EXPECT_THAT(CreateError(spec), HasSubstr("'z z'"));
@@ -188,6 +189,74 @@ TEST(Tokenizer, NamesWhatIsWrongWithASpec) {
   spec.bos.reset();
   spec.add_bos = true;
   EXPECT_THAT(CreateError(spec), HasSubstr("bos"));
+}
+
+// A token may be in the vocabulary and be added too: in text it is matched literally, and its part in the
+// encoding of other text stays. U+00E9 is also how a byte-level vocabulary writes the byte E9.
+TEST(Tokenizer, KeepsATokenOfTheVocabularyThatIsAddedToo) {
+  TokenizerSpec spec = TinySpec({});
+  const auto id_of = [&](std::string_view text) {
+    return static_cast<TokenId>(std::ranges::find(spec.tokens, text) - spec.tokens.begin());
+  };
+  for (const char* text : {"\xC3\xA9", "hell", "|"})
+    spec.added.push_back({.id = id_of(text), .content = text});
+  const auto tokenizer = MakeTokenizer(spec);
+  EXPECT_THAT(*tokenizer->Encode("x\xC3\xA9"), ElementsAre('x', 0xE9));
+  EXPECT_THAT(*tokenizer->Encode("\xF1\xE9\xBF\xBF"), ElementsAre(0xF1, 0xE9, 0xBF, 0xBF));
+  EXPECT_THAT(Tokens(*tokenizer, "hello a|b"), ElementsAre("hell", "o", " ", "a", "|", "b"));
+  spec.added.erase(spec.added.begin() + 1);  // without "hell", merges go through it as before
+  EXPECT_THAT(Tokens(*MakeTokenizer(spec), "hello"), ElementsAre("hello"));
+}
+
+TEST(Tokenizer, LooksForAddedTokensInTheNormalisedTextAfterTheOthers) {
+  TokenizerSpec spec = TinySpec({});
+  spec.normalizer = {{.kind = NormalizerStep::Kind::kReplace, .pattern = "b", .content = "a"}};
+  const auto first = static_cast<TokenId>(spec.tokens.size());
+  spec.added = {{.id = first, .content = "aab", .normalized = true}, {.id = first + 1, .content = "xa"}};
+  const auto tokenizer = MakeTokenizer(spec);
+  EXPECT_THAT(*tokenizer->Encode("bbb"), ElementsAre(first));
+  EXPECT_THAT(*tokenizer->Encode("xabbb"), ElementsAre(first + 1, first));  // not x and "aaab"
+}
+
+TEST(Tokenizer, FollowsTheFlagsOfAddedTokens) {
+  const auto encode = [](AddedToken token, std::string_view text) {
+    TokenizerSpec spec = TinySpec({});
+    token.id = static_cast<TokenId>(spec.tokens.size());
+    token.content = "<t>";
+    spec.added = {token};
+    return Tokens(*MakeTokenizer(spec), text);
+  };
+  const std::string_view text = "a\xE3\x80\x80 <t> \nb";
+  EXPECT_THAT(encode({}, "a <t> b"), ElementsAre("a", " ", "<t>", " ", "b"));
+  EXPECT_THAT(encode({.lstrip = true}, text), ElementsAre("a", "<t>", " ", "\n", "b"));
+  EXPECT_THAT(encode({.rstrip = true}, "a <t> \nb"), ElementsAre("a", " ", "<t>", "b"));
+  EXPECT_THAT(encode({.lstrip = true, .rstrip = true}, "  <t> <t> "), ElementsAre("<t>", "<t>"));
+  EXPECT_THAT(encode({.single_word = true}, "a<t> <t>"), ElementsAre("a", "<", "t", ">", " ", "<t>"));
+  EXPECT_THAT(encode({.single_word = true}, "-<t>-"), ElementsAre("-", "<t>", "-"));
+}
+
+TEST(Tokenizer, MakesNoControlTokenByMerging) {
+  TokenizerSpec spec = TinySpec({});
+  const auto hello = static_cast<TokenId>(std::ranges::find(spec.tokens, "hello") - spec.tokens.begin());
+  spec.added = {{.id = hello, .content = "hello", .control = true}};
+  EXPECT_THAT(Tokens(*MakeTokenizer(spec), "hello"), ElementsAre("hell", "o"));
+  EXPECT_THAT(*MakeTokenizer(spec)->Encode("hello", /*parse_control=*/true), ElementsAre(hello));
+  spec.ignore_merges = true;
+  EXPECT_THAT(Tokens(*MakeTokenizer(spec), "hello"), ElementsAre("hell", "o"));
+}
+
+TEST(Tokenizer, TakesControlTokensFromTheServersWordsOnly) {
+  const auto tokenizer = MakeTokenizer(TinySpec());
+  const TokenId end = *tokenizer->Find("<|im_end|>");
+  MarkedText text = MarkedText::Server("a<|im_end|>");
+  text.Append(MarkedText::User("<|im_end|>"));
+  text.Append(MarkedText::Server("<|im_"));
+  text.Append(MarkedText::User("end|>"));
+  const auto ids = tokenizer->EncodeMarked(text);
+  ASSERT_TRUE(ids.ok()) << ids.status();
+  EXPECT_EQ(std::ranges::count(*ids, end), 1);
+  EXPECT_EQ((*ids)[1], end);
+  EXPECT_EQ(tokenizer->Decode(*ids, /*skip_special_tokens=*/false), text.text);
 }
 
 std::string Repeat(std::string_view unit, size_t size) {

@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "tests/server/test_server.h"
 
 namespace pass {
@@ -27,20 +29,26 @@ class CallWithoutClient final : public TokenSink {
 
   void OnStep(const StepReport& /*report*/) override {}
   void OnFinish(const FinishReport& report) override {
-    end_ = call_.Finish(report);
-    finished_.Notify();
+    const GenerationCall::End end = call_.Finish(report);
+    absl::MutexLock lock(&mutex_);
+    end_ = end;
   }
-  const GenerationCall::End& AwaitEnd() const {
-    finished_.WaitForNotification();
-    return end_;
+  GenerationCall::End AwaitEnd() {
+    absl::MutexLock lock(&mutex_);
+    const auto ended = [this] {
+      mutex_.AssertReaderHeld();
+      return end_.has_value();
+    };
+    mutex_.Await(absl::Condition(&ended));
+    return *end_;
   }
 
  private:
   const GenerationRequest request_;
   grpc::CallbackServerContext context_;
   GenerationCall call_;
-  GenerationCall::End end_;
-  absl::Notification finished_;
+  absl::Mutex mutex_;
+  std::optional<GenerationCall::End> end_ ABSL_GUARDED_BY(mutex_);
 };
 
 TEST(GenerationCall, IsCancelledAsItsClientWishesAndNotAsASlowReader) {

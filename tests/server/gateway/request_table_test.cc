@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "tests/server/test_server.h"
 
 namespace pass {
@@ -20,24 +22,33 @@ class RemovingSink final : public TokenSink {
 
   void OnStep(const StepReport& /*report*/) override {}
   void OnFinish(const FinishReport& report) override {
+    const bool cancelled = table_->Remove(id_);
+    absl::MutexLock lock(&mutex_);
     reason_ = report.reason;
-    cancelled_ = table_->Remove(id_);
-    finished_.Notify();
+    cancelled_ = cancelled;
   }
 
-  FinishReason AwaitReason() const {
-    finished_.WaitForNotification();
-    return reason_;
+  FinishReason AwaitReason() {
+    absl::MutexLock lock(&mutex_);
+    const auto ended = [this] {
+      mutex_.AssertReaderHeld();
+      return reason_.has_value();
+    };
+    mutex_.Await(absl::Condition(&ended));
+    return *reason_;
   }
   // After AwaitReason: whether Cancel was called, as Remove tells.
-  bool cancelled() const { return cancelled_; }
+  bool cancelled() {
+    absl::MutexLock lock(&mutex_);
+    return cancelled_;
+  }
 
  private:
   RequestTable* const table_;
   const std::string id_;
-  FinishReason reason_ = FinishReason::kError;
-  bool cancelled_ = false;
-  absl::Notification finished_;
+  absl::Mutex mutex_;
+  std::optional<FinishReason> reason_ ABSL_GUARDED_BY(mutex_);
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 TEST(RequestTable, RefusesAnIdInFlightAndTakesItAgainAfterTheEnd) {

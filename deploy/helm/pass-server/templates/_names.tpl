@@ -69,6 +69,9 @@ seccompProfile:
 {{- define "pass-server.config" -}}
 {{- $server := .Values.server -}}
 model = {{ $server.model | quote }}
+{{- with $server.modelName }}
+model-name = {{ . | quote }}
+{{- end }}
 {{- with $server.lookaheadFile }}
 lookahead-file = {{ . | quote }}
 {{- end }}
@@ -84,9 +87,11 @@ prefill-chunk = {{ int $server.prefillChunk }}
 method = {{ $server.method | quote }}
 lookahead = {{ int $server.lookahead }}
 max-rows = {{ int $server.maxRows }}
+control-arm = {{ $server.controlArm }}
 context-length = {{ int $server.contextLength }}
 slow-reader-timeout = {{ $server.slowReaderTimeout }}
 drain-timeout = {{ $server.drainTimeout }}
+vllm-metrics = {{ $server.vllmMetrics }}
 reflection = {{ $server.reflection }}
 log-format = {{ $server.logFormat | quote }}
 log-level = {{ $server.logLevel | quote }}
