@@ -9,7 +9,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "core/base/status_macros.h"
 #include "core/checkpoint/checkpoint_tensors.h"
 #include "core/checkpoint/file_checkpoint.h"
@@ -140,17 +139,10 @@ std::vector<TensorView> TextPart(std::span<const TensorView> tensors) {
   return part;
 }
 
-// A snapshot of a hub's cache is named by its commit, and its model three folders up: "models--organisation--name".
 std::string FolderName(const std::string& folder) {
   std::error_code error;
   const std::filesystem::path canonical = std::filesystem::canonical(folder, error);
-  if (error) return folder;
-  constexpr std::string_view kPrefix = "models--";
-  const std::string above = canonical.parent_path().parent_path().filename().string();
-  if (canonical.parent_path().filename() == "snapshots" && above.starts_with(kPrefix)) {
-    return absl::StrReplaceAll(above.substr(kPrefix.size()), {{"--", "/"}});
-  }
-  return canonical.filename().string();
+  return error ? folder : canonical.filename().string();
 }
 
 }  // namespace
