@@ -19,6 +19,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.ticker  # noqa: E402
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
@@ -64,7 +65,8 @@ class Load:
         prompt = self.prompts[self.sent % len(self.prompts)]
         self.sent += 1
         command = [self.client, "generate", "--address", self.address, "--prompt-file", "-", "--max-tokens", "128"]
-        process = subprocess.Popen([*command, *sampled], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([*command, *sampled], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
         process.stdin.write(prompt.encode())
         process.stdin.close()
         self.running.append(process)
@@ -144,7 +146,8 @@ class Drawing:
         axes.set_xlim(0, (self.end - self.start) / 60)
         axes.set_ylim(bottom=0)
         axes.grid(color="#2c3235", lw=0.5)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} min")
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} min")
         if color:
             axes.legend(fontsize=6, ncol=min(color, 4), loc="upper left", frameon=False, labelcolor=TEXT)
 
@@ -180,7 +183,7 @@ class Drawing:
                 axes.barh(i, 5 / 60, left=(t - self.start) / 60, height=0.7, color=COLORS[3] if value else COLORS[0])
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
         axes.invert_yaxis()
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} min")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} min")
         axes.text(0.99, 1.03, "green: speculating, orange: plain", ha="right", fontsize=6, color=FAINT,
                   transform=axes.transAxes)
 

@@ -48,6 +48,8 @@ std::vector<NamedService> Dialects(Gateway* gateway) {
 void ReportModel(const ServerConfig& config, const ServedModel& model, const LoadedModel& loaded,
                  LoadClock* load_clock, Metrics* metrics) {
   for (const std::string& warning : loaded.warnings) Log(LogLevel::kWarning, "model", {{"warning", warning}});
+  for (const std::string& warning : model.text.warnings)
+    Log(LogLevel::kWarning, "text", {{"warning", warning}});
   for (const std::string& choice : OverruledChoices(config, model)) {
     Log(LogLevel::kWarning, "config", {{"warning", choice}});
   }

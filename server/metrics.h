@@ -34,12 +34,12 @@ enum class RejectionReason : uint8_t {
 enum class CancelCause : uint8_t { kClient, kDeadline, kSlowReader, kDrain };
 
 struct BuildInfo {
-  std::string version;
-  std::string torch;
-  std::string device;
-  std::string dtype;
-  std::string isa;  // of the CPU kernels
-  std::string model;
+  std::string version = {};
+  std::string torch = {};
+  std::string device = {};
+  std::string dtype = {};
+  std::string isa = {};  // of the CPU kernels
+  std::string model = {};
 };
 
 class Metrics final : public EngineObserver {

@@ -78,7 +78,7 @@ class Decoder {
   virtual const RowOffer* offer() const { return nullptr; }
   // Answers the offer. If there is an offer and Choose is not called, Plan returns the newest token's row
   // alone.
-  virtual void Choose(RowChoice /*choice*/) {}
+  virtual void Choose(const RowChoice& /*choice*/) {}
 
   // The rows of the next forward, the newest token's first. Parents are indices into the returned rows.
   virtual std::vector<Row> Plan(const Frontier& frontier) = 0;

@@ -48,7 +48,7 @@ class TreeDecoder final : public Decoder {
   void Answer(const Frontier& frontier, std::span<const Proposal> proposals) override;
 
   const RowOffer* offer() const override { return &offer_; }
-  void Choose(RowChoice choice) override { choice_ = std::move(choice); }
+  void Choose(const RowChoice& choice) override { choice_ = choice; }
   std::vector<Row> Plan(const Frontier& frontier) override;
   Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) override;
 

@@ -264,9 +264,9 @@ std::vector<size_t> Engine::ChooseRows(std::span<const RowGrant> grants) {
                       .sampled = !sequence.request().sampling.greedy()});
   }
   if (offers.empty()) return choosers;
-  std::vector<RowChoice> choices = speculation_.ShareRows(offers, forward);
+  const std::vector<RowChoice> choices = speculation_.ShareRows(offers, forward);
   for (size_t i = 0; i < choosers.size(); ++i) {
-    running_[choosers[i]]->decoder().Choose(std::move(choices[i]));
+    running_[choosers[i]]->decoder().Choose(choices[i]);
   }
   return choosers;
 }

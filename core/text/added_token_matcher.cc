@@ -63,7 +63,9 @@ absl::Status AddedTokenMatcher::Cut(std::string_view text, const Authorship& aut
     if (token.lstrip) begin = std::max(begin - TrailingWhiteSpace(text.substr(0, begin)), taken);
     if (token.rstrip) end += LeadingWhiteSpace(text.substr(end));
     if (taken < begin) PASS_RETURN_IF_ERROR(take({nullptr, taken, begin - taken}));
-    PASS_RETURN_IF_ERROR(take({&token, begin, end - begin}));
+    // Of a token that is white space nothing may be left, where its neighbour has taken it. Where it then ends is
+    // where the text goes on, as in the package.
+    if (begin < end) PASS_RETURN_IF_ERROR(take({&token, begin, end - begin}));
     taken = end;
   }
   if (taken < text.size()) PASS_RETURN_IF_ERROR(take({nullptr, taken, text.size() - taken}));

@@ -1,8 +1,11 @@
-// Chat messages to prompt ids. Two formats are built in and recognised from the model's own template text;
-// templates are never executed, so what a template computes besides (tools, today's date) is not written.
+// Chat messages to prompt ids, by the model's own template: what it writes is what `transformers` writes, or the
+// chat is refused with what was not understood. What messages say stays text: the tokens that open and end turns
+// come from the template alone.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/base/token_id.h"
+#include "core/text/jinja/jinja_template.h"
 #include "core/text/tokenizer.h"
 
 namespace pass {
@@ -21,24 +25,37 @@ struct ChatMessage {
   bool operator==(const ChatMessage&) const = default;
 };
 
-enum class ChatFormat : uint8_t { kNone, kChatMl, kLlama3 };
+// What the turns look like, for people: rendering does not depend on it. kNone: chats are refused.
+enum class ChatFormat : uint8_t {
+  kNone,
+  kChatMl,
+  kLlama3,
+  kGemma,
+  kMistral,
+  kPhi,
+  kGranite,
+  kDeepSeek,
+  kOther
+};
+
+// "none", "chatml", "llama3", ..; "other" for a template of no name.
+const char* ChatFormatName(ChatFormat format);
 
 struct ChatTemplate {
   ChatFormat format = ChatFormat::kNone;
-  std::string default_system;  // used when the first message is not a system message; empty: none
-  bool begins_with_bos = false;
-  bool trims_content = false;  // white space at both ends of each content
+  // Why chats, or some of them, are refused: one line for people, without the path. Empty: nothing is known that is.
+  std::string problem = "the model has no chat template";
+  std::shared_ptr<const JinjaTemplate> program = nullptr;  // null: none, or one that is not understood
+  std::map<std::string, std::string> named_tokens = {};    // what the template calls bos_token, eos_token, ..
 };
 
-// kNone when the text is neither.
-ChatTemplate RecognizeChatTemplate(std::string_view template_text);
-
-// The control token that ends a turn, and with it the model's answer; empty for kNone.
-std::string_view EndOfTurnToken(ChatFormat format);
+// Reads the template and tries it on short chats. `text` empty: there is none. Never fails: see `problem`.
+ChatTemplate ReadChatTemplate(std::string_view text, std::map<std::string, std::string> named_tokens,
+                              const Tokenizer& tokenizer);
 
 // The ids up to and including the header of the assistant's next turn, bos included where the template has
-// one. FAILED_PRECONDITION: the model has no known template, or its vocabulary lacks one of the format's
-// control tokens. INVALID_ARGUMENT: no message, or an unknown role.
+// one. FAILED_PRECONDITION: the model has no template, it is not understood, or the vocabulary lacks one of its
+// control tokens. INVALID_ARGUMENT: no message, an unknown role, or the template refuses these messages.
 absl::StatusOr<std::vector<TokenId>> RenderChat(const ChatTemplate& chat_template,
                                                 std::span<const ChatMessage> messages,
                                                 const Tokenizer& tokenizer);

@@ -65,8 +65,8 @@ absl::Status ReadTokens(const GgufFile& file, TokenizerSpec* spec) {
     } else if ((control && type != kByteType) || type == kUserDefinedType) {
       spec->added.push_back(
           {.id = static_cast<TokenId>(id), .content = text, .special = control, .control = control});
-      // SentencePiece makes user-defined tokens from pairs as well; elsewhere they are in the text as they are.
-      if (control || spec->alphabet == Alphabet::kBytes) text.clear();
+      // What users added may be a part of the vocabulary too, and is then made by merges as before.
+      if (control) text.clear();
     }
   }
   spec->tokens = *std::move(tokens);

@@ -42,7 +42,11 @@ absl::StatusOr<TextModel> LoadTextModel(const std::string& path) {
                         absl::StrCat(path, ": tokenizer: ", std::string(tokenizer.status().message())));
   }
   model.tokenizer = *std::move(tokenizer);
-  model.chat_template = RecognizeChatTemplate(source.chat_template);
+  model.chat_template =
+      ReadChatTemplate(source.chat_template, std::move(source.named_tokens), *model.tokenizer);
+  if (!source.chat_template.empty() && !model.chat_template.problem.empty()) {
+    warnings.push_back(absl::StrCat(model.chat_template.problem, "; such chats are refused"));
+  }
   for (const std::string& warning : warnings) model.warnings.push_back(absl::StrCat(path, ": ", warning));
   return model;
 }

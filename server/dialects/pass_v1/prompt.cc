@@ -43,6 +43,11 @@ absl::StatusOr<std::vector<TokenId>> TranslateChat(const v1::Chat& chat, const S
   for (const v1::ChatMessage& message : chat.messages())
     messages.push_back({message.role(), message.content()});
   auto ids = RenderChat(model.text.chat_template, messages, *model.text.tokenizer);
+  // For instance two turns of the user one after the other, where the model knows none.
+  if (ids.status().code() == absl::StatusCode::kInvalidArgument) {
+    violations->Add("chat.messages", "the model's chat template refuses these messages");
+    return std::vector<TokenId>{};
+  }
   // The vocabulary may lack the template's control tokens: to a client the same.
   if (ids.status().code() == absl::StatusCode::kFailedPrecondition) return NoChatTemplateError();
   return ids;

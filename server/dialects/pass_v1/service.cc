@@ -22,18 +22,6 @@
 namespace pass::pass_v1 {
 namespace {
 
-const char* ChatFormatName(ChatFormat format) {
-  switch (format) {
-    case ChatFormat::kChatMl:
-      return "chatml";
-    case ChatFormat::kLlama3:
-      return "llama3";
-    case ChatFormat::kNone:
-      break;
-  }
-  return "none";
-}
-
 absl::Status TooLong(const char* field, int64_t limit, const char* unit) {
   Violations violations;
   violations.Add(field, absl::StrCat("at most ", limit, " ", unit));

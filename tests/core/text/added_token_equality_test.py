@@ -36,7 +36,10 @@ def random_tokenizer(rng):
     for content in rng.sample(CONTENTS, rng.randrange(1, 7)):
         token = {"id": vocabulary.get(content, next_id), "content": content}
         next_id += content not in vocabulary
-        added.append(token | {flag: rng.random() < 0.3 for flag in flags})
+        token |= {flag: rng.random() < 0.3 for flag in flags}
+        # A special token that merges make too comes out of any text there; ours keeps it out of a user's text on purpose.
+        token["special"] &= content not in vocabulary
+        added.append(token)
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
     model |= {"fuse_unk": False, "byte_fallback": False, "ignore_merges": rng.random() < 0.3}
@@ -46,6 +49,15 @@ def random_tokenizer(rng):
         "normalizer": rng.choice(NORMALIZERS), "pre_tokenizer": byte_level, "post_processor": None, "decoder": byte_level,
         "model": model,
     }
+
+
+def reference_ids(reference, text):
+    """None: the package ends in a panic, which it does where two tokens take the same white space."""
+    try:
+        return reference.encode(text, add_special_tokens=False).ids
+    except BaseException as error:  # a panic is no Exception
+        assert type(error).__name__ == "PanicException", error
+        return None
 
 
 @pytest.mark.parametrize("round_", range(4))
@@ -60,8 +72,8 @@ def test_added_tokens_are_found_as_the_tokenizers_package_finds_them(round_, tmp
         reference = tokenizers.Tokenizer.from_str(json.dumps(data))
         ours = our_ids(folder, [(f"text-{i}", text) for i, text in enumerate(texts)], tmp_path, "--control")
         for text, got in zip(texts, ours):
-            want = reference.encode(text, add_special_tokens=False).ids
-            assert got == want, f"TEST_SEED={SEED} {text!r} {json.dumps(data['added_tokens'], ensure_ascii=False)} {data['normalizer']}"
+            want = reference_ids(reference, text)
+            assert want is None or got == want, f"TEST_SEED={SEED} {text!r} {json.dumps(data['added_tokens'], ensure_ascii=False)} {data['normalizer']}"
 
 
 def test_the_first_id_is_the_one_that_the_template_names(tmp_path):

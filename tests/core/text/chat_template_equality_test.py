@@ -1,6 +1,7 @@
-"""Our chat prompts equal those of `transformers`, which runs the templates that we only recognise.
+"""Our chat prompts equal those of `transformers`, template by template.
 
-TEST_BUILD_DIR: the build folder; TEST_MODEL: a GGUF file with a ChatML template.
+TEST_BUILD_DIR: the build folder, in which tokenizers/ is what scripts/deps.sh fetched; TEST_MODEL: a GGUF file with a ChatML
+template.
 """
 
 import json
@@ -10,45 +11,33 @@ import random
 import subprocess
 import sys
 
+import jinja2
 import pytest
 import tokenizers
 import transformers
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import tokenizer_reference
+from chat_templates import TEMPLATES
 
 SEED = int(os.environ.get("TEST_SEED", "20231113"))
 BUILD = pathlib.Path(os.environ["TEST_BUILD_DIR"])
 MODEL = os.environ["TEST_MODEL"]
 
-LLAMA3 = (
-    "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + "
-    "message['role'] + '<|end_header_id|>\n\n'+ message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}"
-    "{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}"
-    "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
-)
-CHATML_WITHOUT_DEFAULT = (
-    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-CHATML_ESCAPED = (
-    r"{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
-    r"{{ '<|im_start|>system\nIt\'s a \"test\"\tof\\escapes<|im_end|>\n' }}{% endif %}"
-    r"{{'<|im_start|>' + message.role + '\n' + message['content'] | trim + '<|im_end|>' + '\n'}}{% endfor %}"
-    r"{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
 
-
-def make_chats():
+def make_chats(parts=()):
     rng = random.Random(SEED)
-    parts = ["\n", "\n\n", " ", "  ", "\t", "\u3000", "\u00a0", "\x1c", "Hello", "it's", "12", "é", "日本", "😀", ".", "user\n"]
+    parts = ["\n", "\n\n", " ", "  ", "\t", "\u3000", "\u00a0", "\x1c", "Hello", "it's", "12", "é", "日本", "😀", ".", "user\n", *parts]
     chats = [
         [{"role": "user", "content": "Hi"}],
         [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "\n\nHi \n"}],
         [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}, {"role": "user", "content": " "}],
+        [{"role": "system", "content": "Short. /no_think"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "\nb"}],
     ]
-    for _ in range(200):
-        roles = rng.choices(["user", "assistant"], k=rng.randrange(1, 6))
+    for i in range(200):
+        roles = [("user", "assistant")[k % 2] for k in range(rng.randrange(1, 6))]
+        if i % 4 == 0:
+            rng.shuffle(roles)
         if rng.random() < 0.3:
             roles.insert(0, "system")
         chats.append([{"role": r, "content": "".join(rng.choices(parts, k=rng.randrange(8)))} for r in roles])
@@ -59,41 +48,65 @@ def our_ids(model, chats):
     lines = "".join(json.dumps(chat) + "\n" for chat in chats)
     run = subprocess.run([BUILD / "tests" / "render_chat", model], input=lines.encode(), capture_output=True)
     assert run.returncode == 0, run.stderr.decode()
+    assert b"chat template" not in run.stderr, run.stderr.decode()
     return [json.loads(line) for line in run.stdout.splitlines()]
 
 
-def reference_ids(metadata, folder, template, chats):
-    tokens = metadata["tokenizer.ggml.tokens"]
-    reference = transformers.PreTrainedTokenizerFast(
-        tokenizer_file=str(folder / "tokenizer.json"),
-        bos_token=tokens[metadata["tokenizer.ggml.bos_token_id"]],
-        chat_template=template,
-    )
-    return [
-        reference.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False) for chat in chats
-    ]
+def reference_prompt(reference, chat, tokenize):
+    """None: the template refuses the chat."""
+    try:
+        return reference.apply_chat_template(chat, add_generation_prompt=True, tokenize=tokenize, return_dict=False)
+    except jinja2.TemplateError:
+        return None
 
 
-@pytest.mark.parametrize("name", ["model", "plain", "escaped", "llama3"])
+def compare(chats, ours, reference, as_text=False):
+    """As ids; or as text, where messages have tokens that we leave as text and `transformers` does not."""
+    accepted = 0
+    assert len(ours) == len(chats)
+    for chat, got in zip(chats, ours):
+        want = reference_prompt(reference, chat, tokenize=not as_text)
+        if isinstance(got, list) and as_text:
+            got = reference.decode(got, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        if want is None:
+            assert isinstance(got, dict) and "refuses these messages" in got["error"], f"TEST_SEED={SEED} {chat}: {got}"
+        else:
+            assert got == want, f"TEST_SEED={SEED} {chat}"
+            accepted += 1
+    assert accepted > 50
+
+
+@pytest.mark.parametrize("name", ["model", *TEMPLATES])
 def test_prompts_equal_those_of_the_template(name, tmp_path):
     metadata = tokenizer_reference.read_gguf_metadata(MODEL)
-    templates = {
-        "model": metadata["tokenizer.chat_template"],
-        "plain": CHATML_WITHOUT_DEFAULT,
-        "escaped": CHATML_ESCAPED,
-        "llama3": LLAMA3,
-    }
-    if name == "llama3":  # give three control tokens the names that this format needs
-        for i, text in enumerate(["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"], start=10):
-            metadata["tokenizer.ggml.tokens"][i] = text
-    variant = "llama3" if name == "llama3" else "smollm"
-    folder = tokenizer_reference.write_folder(metadata, variant, tmp_path / "model", templates[name])
+    template, controls = TEMPLATES.get(name, (metadata["tokenizer.chat_template"], []))
+    tokens = metadata["tokenizer.ggml.tokens"]
+    for i, text in enumerate((c for c in controls if c not in tokens), start=5):
+        tokens[i] = text  # of the control tokens that the vocabulary has, some get the names that the template needs
+    folder = tokenizer_reference.write_folder(metadata, "smollm", tmp_path / "model", template)
+    reference = transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"), bos_token=tokens[0], eos_token=tokens[2], chat_template=template
+    )
+    config = json.loads((folder / "tokenizer_config.json").read_text()) | {"bos_token": tokens[0], "eos_token": tokens[2]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
     chats = make_chats()
-    ours = our_ids(MODEL if name == "model" else folder, chats)
-    expected = reference_ids(metadata, folder, templates[name], chats)
-    assert len(ours) == len(expected)
-    for chat, got, want in zip(chats, ours, expected):
-        assert got == want, f"TEST_SEED={SEED} {chat}"
+    compare(chats, our_ids(MODEL if name == "model" else folder, chats), reference)
+
+
+@pytest.mark.parametrize("name", ["qwen3", "llama3", "llama3_1", "gemma3", "deepseek_v3"])
+def test_prompts_equal_those_of_a_familys_own_template(name):
+    folder = tokenizer_reference.read_family(name)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    text = lambda token: token["content"] if isinstance(token, dict) else token
+    reference = transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"), chat_template=config["chat_template"],
+        bos_token=text(config["bos_token"]), eos_token=text(config["eos_token"]),
+    )
+    chats = make_chats()
+    compare(chats, our_ids(folder, chats), reference)
+    if name == "qwen3":
+        chats = make_chats(["<think>", "</think>", "<think>\n", "\n</think>\n\n"])
+        compare(chats, our_ids(folder, chats), reference, as_text=True)
 
 
 def test_control_tokens_in_a_message_stay_text():

@@ -31,6 +31,10 @@ std::unique_ptr<Tokenizer> MakeTokenizer() {
   return *Tokenizer::Create(std::move(spec));
 }
 
+ChatTemplate Read(std::string_view text) {
+  return ReadChatTemplate(text, {{"bos_token", "<|begin_of_text|>"}}, *MakeTokenizer());
+}
+
 std::string Render(const ChatTemplate& chat_template, std::vector<ChatMessage> messages) {
   const auto tokenizer = MakeTokenizer();
   const auto ids = RenderChat(chat_template, messages, *tokenizer);
@@ -39,9 +43,9 @@ std::string Render(const ChatTemplate& chat_template, std::vector<ChatMessage> m
 }
 
 TEST(ChatTemplate, WritesChatMlWithTheTemplatesOwnDefaultSystemMessage) {
-  const ChatTemplate chat_template = RecognizeChatTemplate(kSmolLm2);
+  const ChatTemplate chat_template = Read(kSmolLm2);
   EXPECT_EQ(chat_template.format, ChatFormat::kChatMl);
-  EXPECT_EQ(chat_template.default_system, "You are SmolLM");
+  EXPECT_EQ(chat_template.problem, "");
   EXPECT_EQ(Render(chat_template, {{"user", " hi "}}),
             "<|im_start|>system\nYou are SmolLM<|im_end|>\n<|im_start|>user\n hi "
             "<|im_end|>\n<|im_start|>assistant\n");
@@ -51,20 +55,20 @@ TEST(ChatTemplate, WritesChatMlWithTheTemplatesOwnDefaultSystemMessage) {
       "<|im_start|>assistant\n");
 }
 
-TEST(ChatTemplate, ReadsTheDefaultSystemMessageFromItsLiteral) {
-  const auto default_system = [](const std::string& literal) {
-    return RecognizeChatTemplate(literal + "<|im_start|><|im_end|>").default_system;
-  };
-  EXPECT_EQ(default_system(R"('<|im_start|>system\nIt\'s "x"\ty\\<|im_end|>\n')"), "It's \"x\"\ty\\");
-  EXPECT_EQ(default_system(R"({{ "<|im_start|>system\nBe kind<|im_end|>" }})"), "Be kind");
-  // Text that the template computes is not a literal; a later literal counts.
-  EXPECT_EQ(default_system(R"('<|im_start|>system\n' + content + '<|im_end|>')"), "");
-  EXPECT_EQ(default_system(R"('<|im_start|>system\n' + x '<|im_start|>system\ny<|im_end|>')"), "y");
-  EXPECT_EQ(default_system(""), "");
+// A system message that is set by a variable and a prompt that ends in <think> look like plain ChatML to whoever
+// looks for its tokens only.
+TEST(ChatTemplate, WritesWhatTheTemplateComputes) {
+  const std::string head =
+      "{% set system_message = 'You are ' ~ name ~ '.' %}{{ '<|im_start|>system\n' ~ system_message }}";
+  const ChatTemplate chat_template =
+      Read("{% set name = 'B' %}" + head + "{{ messages[0].content }}<|im_end|>\n" +
+           "{{ '<|im_start|>assistant\n<think>\n' }}");
+  EXPECT_EQ(Render(chat_template, {{"user", "hi"}}),
+            "<|im_start|>system\nYou are B.hi<|im_end|>\n<|im_start|>assistant\n<think>\n");
 }
 
 TEST(ChatTemplate, WritesLlama3WithBosAndTrimmedContent) {
-  const ChatTemplate chat_template = RecognizeChatTemplate(kLlama3);
+  const ChatTemplate chat_template = Read(kLlama3);
   EXPECT_EQ(chat_template.format, ChatFormat::kLlama3);
   EXPECT_EQ(Render(chat_template, {{"user", "\n\xE3\x80\x80hi \xC2\xA0"}}),
             "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>"
@@ -73,7 +77,7 @@ TEST(ChatTemplate, WritesLlama3WithBosAndTrimmedContent) {
 
 TEST(ChatTemplate, EncodesContentTogetherWithTheTextBeforeIt) {
   const auto tokenizer = MakeTokenizer();
-  const ChatTemplate chat_template = RecognizeChatTemplate(kSmolLm2);
+  const ChatTemplate chat_template = Read(kSmolLm2);
   const std::vector<ChatMessage> messages = {{"user", "\n"}};
   const auto ids = RenderChat(chat_template, messages, *tokenizer);
   ASSERT_TRUE(ids.ok());
@@ -84,7 +88,7 @@ TEST(ChatTemplate, EncodesContentTogetherWithTheTextBeforeIt) {
 TEST(ChatTemplate, LeavesControlTokensInContentAsText) {
   const auto tokenizer = MakeTokenizer();
   const std::vector<ChatMessage> messages = {{"system", "<|im_end|>"}, {"user", "<|im_start|>"}};
-  const auto ids = RenderChat(RecognizeChatTemplate(kSmolLm2), messages, *tokenizer);
+  const auto ids = RenderChat(Read(kSmolLm2), messages, *tokenizer);
   ASSERT_TRUE(ids.ok());
   EXPECT_EQ(std::ranges::count(*ids, *tokenizer->Find("<|im_end|>")), 2);
   EXPECT_EQ(std::ranges::count(*ids, *tokenizer->Find("<|im_start|>")), 3);
@@ -94,13 +98,47 @@ TEST(ChatTemplate, RefusesWhatItCannotWrite) {
   const auto tokenizer = MakeTokenizer();
   const std::vector<ChatMessage> hello = {{"user", "hi"}};
   const std::vector<ChatMessage> tool = {{"tool", "hi"}};
-  EXPECT_EQ(RecognizeChatTemplate("{{ '[INST]' }}").format, ChatFormat::kNone);
   EXPECT_TRUE(absl::IsFailedPrecondition(RenderChat({}, hello, *tokenizer).status()));
-  const ChatTemplate chat_ml = RecognizeChatTemplate(kSmolLm2);
+  const ChatTemplate chat_ml = Read(kSmolLm2);
   EXPECT_TRUE(absl::IsInvalidArgument(RenderChat(chat_ml, {}, *tokenizer).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(RenderChat(chat_ml, tool, *tokenizer).status()));
   const auto without_control = Tokenizer::Create(TinySpec({}));
   EXPECT_TRUE(absl::IsFailedPrecondition(RenderChat(chat_ml, hello, **without_control).status()));
+}
+
+TEST(ChatTemplate, SaysWhatItDoesNotUnderstand) {
+  const auto tokenizer = MakeTokenizer();
+  const std::vector<ChatMessage> hello = {{"user", "hi"}};
+  for (const auto& [text, named] :
+       {std::pair("{% include 'x' %}", "'include'"), std::pair("{{ 1 + }}", "a tag ends"),
+        std::pair("{{ messages | tojson }}", "'tojson'"),
+        std::pair("{{ '<|user|>' + messages[0].content }}", "<|user|>")}) {
+    const ChatTemplate chat_template = Read(text);
+    EXPECT_EQ(chat_template.format, ChatFormat::kNone) << text;
+    EXPECT_THAT(chat_template.problem, testing::HasSubstr(named)) << text;
+    const auto ids = RenderChat(chat_template, hello, *tokenizer);
+    EXPECT_TRUE(absl::IsFailedPrecondition(ids.status())) << ids.status();
+    EXPECT_THAT(std::string(ids.status().message()), testing::HasSubstr(named));
+  }
+}
+
+TEST(ChatTemplate, TellsAProblemWithSomeChatsAndWritesTheOthers) {
+  const ChatTemplate chat_template = Read(
+      "{% for m in messages %}{% if m.role == 'system' %}{{ m | tojson }}{% else %}{{ m.content }}{% endif "
+      "%}{% endfor %}");
+  EXPECT_EQ(chat_template.format, ChatFormat::kOther);
+  EXPECT_THAT(chat_template.problem, testing::HasSubstr("'tojson'"));
+  EXPECT_EQ(Render(chat_template, {{"user", "hi"}}), "hi");
+}
+
+TEST(ChatTemplate, LeavesItToTheTemplateWhichMessagesItTakes) {
+  const ChatTemplate chat_template =
+      Read("{% if messages[0].role == 'system' %}{{ raise_exception('No system turn') }}{% endif %}ok");
+  EXPECT_EQ(chat_template.problem, "");
+  const std::vector<ChatMessage> chat = {{"system", "x"}};
+  const auto ids = RenderChat(chat_template, chat, *MakeTokenizer());
+  EXPECT_TRUE(absl::IsInvalidArgument(ids.status()));
+  EXPECT_THAT(std::string(ids.status().message()), testing::HasSubstr("No system turn"));
 }
 
 }  // namespace

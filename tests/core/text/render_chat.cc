@@ -1,6 +1,6 @@
 // render_chat MODEL: reads one chat a line on stdin, [{"role": .., "content": ..}, ..], and prints its
-// prompt's ids, one JSON array a line. A test tool: scripts compare these ids with those of the model's own
-// template.
+// prompt's ids, one JSON array a line, or {"error": ..}. A test tool: scripts compare these ids with those of the
+// model's own template. Warnings go to stderr.
 #include <iostream>
 #include <string>
 #include <vector>
@@ -17,16 +17,15 @@ int RenderChats(const std::string& model_path) {
     std::cerr << model.status() << "\n";
     return 1;
   }
+  for (const std::string& warning : model->warnings) std::cerr << warning << "\n";
   for (std::string line; std::getline(std::cin, line);) {
     std::vector<ChatMessage> messages;
     for (const auto& message : nlohmann::json::parse(line))
       messages.push_back({message["role"], message["content"]});
     const auto ids = RenderChat(model->chat_template, messages, *model->tokenizer);
-    if (!ids.ok()) {
-      std::cerr << ids.status() << "\n";
-      return 1;
-    }
-    std::cout << nlohmann::json(*ids).dump() << "\n";
+    const nlohmann::json line_out =
+        ids.ok() ? nlohmann::json(*ids) : nlohmann::json{{"error", ids.status().ToString()}};
+    std::cout << line_out.dump() << "\n";
   }
   return 0;
 }

@@ -18,7 +18,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
-constexpr char kChatMl[] = "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>'}}";
+constexpr char kChatMl[] =
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
+    "'<|im_end|>'}}{% endfor %}";
 constexpr char kLlama3Expression[] =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
     R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
@@ -31,11 +33,12 @@ std::vector<std::string> Tokens(const TextModel& model, std::string_view text) {
   return tokens;
 }
 
-GgufBuilder TinyGgufText() {
+GgufBuilder TinyGgufText(const std::vector<size_t>& user_defined = {}) {
   TokenizerSpec spec = TinySpec();
   std::vector<std::string> merges;
   for (const auto& [left, right] : spec.merges) merges.push_back(left + " " + right);
   std::vector<int32_t> types(spec.tokens.size(), 1);
+  for (const size_t id : user_defined) types[id] = 4;
   for (const AddedToken& token : spec.added) {
     spec.tokens.push_back(token.content);
     types.push_back(3);
@@ -68,6 +71,20 @@ TEST(TextModel, ReadsAGgufFile) {
   EXPECT_EQ(model->chat_template.format, ChatFormat::kChatMl);
   // The chat's own end counts beside the file's.
   EXPECT_THAT(model->end_of_sequence_ids, ElementsAre(0, *model->tokenizer->Find("<|im_end|>")));
+}
+
+// A converter marks what was added to a vocabulary, even where it was a part of it before.
+TEST(TextModel, KeepsMergesThroughTokensThatAGgufFileCallsUserDefined) {
+  const TokenizerSpec spec = TinySpec();
+  const auto hell = static_cast<size_t>(std::ranges::find(spec.tokens, "hell") - spec.tokens.begin());
+  GgufBuilder gguf = TinyGgufText({'|', hell});
+  gguf.AddString("tokenizer.ggml.model", "gpt2");
+  gguf.AddString("tokenizer.ggml.pre", "gpt-2");
+  gguf.AddUint32("tokenizer.ggml.eos_token_id", 0);
+  const auto model = LoadGguf(gguf);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(*model->tokenizer->Encode("a|"), ElementsAre('a', '|'));
+  EXPECT_THAT(Tokens(*model, "hello"), ElementsAre("hell", "o"));
 }
 
 std::string GgufError(const GgufBuilder& gguf) {
@@ -288,6 +305,16 @@ TEST(TextModel, NeverTakesATokenOfAChatFromAUsersTextWhateverItsFlag) {
     EXPECT_EQ(model->tokenizer->Kind(*model->tokenizer->Find(text)), TokenKind::kAdded);  // it has text
   }
   EXPECT_THAT(*model->tokenizer->Encode("<tool>"), ElementsAre(501));
+}
+
+TEST(TextModel, SaysWhichChatTemplateItDoesNotUnderstand) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  EXPECT_THAT(LoadFolder(files)->warnings, ElementsAre());
+  files.tokenizer_config["chat_template"] = "{% include 'x' %}";
+  const auto model = LoadFolder(files);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->chat_template.format, ChatFormat::kNone);
+  EXPECT_THAT(model->warnings, ElementsAre(AllOf(HasSubstr("'include'"), HasSubstr("refused"))));
 }
 
 TEST(TextModel, AcceptsAnUnknownTokenOnlyWhereEveryByteHasOne) {

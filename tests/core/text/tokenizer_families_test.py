@@ -74,10 +74,11 @@ def test_ids_equal_with_tekkens_splits(corpus, tmp_path):
     ])
     trained.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=8000, special_tokens=["<s>", "</s>", "[INST]", "[/INST]"], show_progress=False,
+        vocab_size=4000, special_tokens=["<s>", "</s>", "[INST]", "[/INST]"], show_progress=False,
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
     )
-    trained.train_from_iterator((text for name, text in corpus if name[:4] in ("code", "pros")), trainer)
+    some = [text for name, text in corpus if name.startswith(("code", "prose"))][::8]  # training is the slow part
+    trained.train_from_iterator(some, trainer)
     trained.save(str(tmp_path / "tokenizer.json"))
     check(tmp_path, corpus, tmp_path)
 
@@ -125,14 +126,3 @@ def test_a_gguf_file_gives_the_ids_of_the_folder(name, corpus, tmp_path):
     expected = our_ids(folder, some, tmp_path)
     for (chunk, _), got, want in zip(some, our_ids(path, some, tmp_path), expected):
         assert got == want, f"TEST_SEED={SEED} {chunk}"
-
-
-@pytest.mark.parametrize("name", ["llama2", "gemma3"])
-def test_every_tokens_text_equals_that_of_the_tokenizers_package(name, tmp_path):
-    """Streams put tokens' texts together: each one alone must have the text that the package gives it behind another."""
-    folder = tokenizer_reference.read_family(name)
-    reference = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    texts = ["a", "日本 b", "🙂x", "é\n  y", "\x00\x07"]
-    chunks = [(f"text-{i}", text) for i, text in enumerate(texts)]
-    for text, ids in zip(texts, our_ids(folder, chunks, tmp_path)):
-        assert reference.decode(ids) == text

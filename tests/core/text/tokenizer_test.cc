@@ -233,6 +233,10 @@ TEST(Tokenizer, FollowsTheFlagsOfAddedTokens) {
   EXPECT_THAT(encode({.lstrip = true, .rstrip = true}, "  <t> <t> "), ElementsAre("<t>", "<t>"));
   EXPECT_THAT(encode({.single_word = true}, "a<t> <t>"), ElementsAre("a", "<", "t", ">", " ", "<t>"));
   EXPECT_THAT(encode({.single_word = true}, "-<t>-"), ElementsAre("-", "<t>", "-"));
+  TokenizerSpec spec = TinySpec({});
+  const auto space = static_cast<TokenId>(spec.tokens.size());
+  spec.added = {{.id = space, .content = " ", .lstrip = true, .rstrip = true}};
+  EXPECT_THAT(*MakeTokenizer(spec)->Encode("a   a"), ElementsAre('a', space, 'a'));
 }
 
 TEST(Tokenizer, MakesNoControlTokenByMerging) {

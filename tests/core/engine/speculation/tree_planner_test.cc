@@ -49,7 +49,7 @@ class ChainDecoder {
   }
 
   TreePlanner::Offer offer(int most_rows) { return {.rows = decoder_->offer(), .most_rows = most_rows}; }
-  void Choose(RowChoice choice) { decoder_->Choose(std::move(choice)); }
+  void Choose(const RowChoice& choice) { decoder_->Choose(choice); }
   int Rows() { return static_cast<int>(decoder_->Plan(frontier_).size()); }
 
  private:
@@ -65,8 +65,8 @@ void PlanRows(TreePlanner& planner, std::initializer_list<std::pair<ChainDecoder
               TreePlanner::Forward forward) {
   std::vector<TreePlanner::Offer> offers;
   for (const auto& [chain, most_rows] : chains) offers.push_back(chain->offer(most_rows));
-  std::vector<RowChoice> choices = planner.Plan(offers, forward);
-  for (size_t i = 0; i < choices.size(); ++i) std::data(chains)[i].first->Choose(std::move(choices[i]));
+  const std::vector<RowChoice> choices = planner.Plan(offers, forward);
+  for (size_t i = 0; i < choices.size(); ++i) std::data(chains)[i].first->Choose(choices[i]);
 }
 
 // The planner believes in long repeated runs.
