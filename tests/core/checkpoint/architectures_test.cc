@@ -178,7 +178,8 @@ TEST(Architectures, AnotherClassOfAServedFamilyIsRefused) {
 
 TEST(Architectures, EveryFamilyIsInTheListOfThoseServed) {
   const std::string message(Read({{"model_type", "plamo"}}).status().message());
-  for (const char* name : {"llama", "qwen2", "qwen3", "gemma2", "gemma3", "smollm3", "granite", "mistral3", "olmo2"}) {
+  for (const char* name :
+       {"llama", "qwen2", "qwen3", "gemma2", "gemma3", "smollm3", "granite", "mistral3", "olmo2"}) {
     EXPECT_NE(message.find(name), message.npos) << name;
   }
 }
