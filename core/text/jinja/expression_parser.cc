@@ -251,13 +251,17 @@ ExpressionParser::Result ExpressionParser::ParsePostfix(TemplateExpression expre
     } else if (reader_->SkipOperator("[")) {
       PASS_ASSIGN_OR_RETURN(expression, ParseSubscript(std::move(expression)));
     } else if (reader_->PeekOperator("(")) {
-      TemplateExpression call = Make(Kind::kCall, "", {std::move(expression)});
-      PASS_RETURN_IF_ERROR(ParseArguments(&call));
-      expression = std::move(call);
+      PASS_ASSIGN_OR_RETURN(expression, ParseCall(std::move(expression)));
     } else {
       return expression;
     }
   }
+}
+
+ExpressionParser::Result ExpressionParser::ParseCall(TemplateExpression callee) {
+  TemplateExpression call = Make(Kind::kCall, "", {std::move(callee)});
+  PASS_RETURN_IF_ERROR(ParseArguments(&call));
+  return call;
 }
 
 ExpressionParser::Result ExpressionParser::ParseSubscript(TemplateExpression expression) {
@@ -286,9 +290,7 @@ ExpressionParser::Result ExpressionParser::ParseFilters(TemplateExpression expre
     } else if (reader_->SkipName("is")) {
       PASS_ASSIGN_OR_RETURN(expression, ParseTest(std::move(expression)));
     } else if (reader_->PeekOperator("(")) {
-      TemplateExpression call = Make(Kind::kCall, "", {std::move(expression)});
-      PASS_RETURN_IF_ERROR(ParseArguments(&call));
-      expression = std::move(call);
+      PASS_ASSIGN_OR_RETURN(expression, ParseCall(std::move(expression)));
     } else {
       return expression;
     }

@@ -68,6 +68,7 @@ class ExpressionParser {
   Result ParseList(std::string_view close);
   Result ParseDict();
   Result ParsePostfix(TemplateExpression expression);
+  Result ParseCall(TemplateExpression callee);
   Result ParseSubscript(TemplateExpression expression);
   Result ParseFilters(TemplateExpression expression);
   Result ParseTest(TemplateExpression expression);
