@@ -9,6 +9,6 @@ scripts/configure.sh "$BUILD" "${arguments[@]}"
 (($#)) && set -- --target "$@"
 log=$BUILD/build.log
 cmake --build "$BUILD" --parallel "$JOBS" "$@" 2>&1 | tee "$log"
-if [[ ${CI:-} == true ]] && grep -q 'warning:' "$log"; then
-  die "warnings are errors in CI: see above"
+if [[ ${CI:-} == true ]] && grep 'warning:' "$log" >&2; then
+  die "warnings are errors in CI: those above"
 fi

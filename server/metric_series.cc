@@ -79,12 +79,12 @@ Metrics::Series::Series()
                                      "Requests cut off because their reader fell behind")),
       prompt_tokens(AddCounter(*registry, "prompt_tokens_total", "Prompt tokens of admitted requests")),
       generated_tokens(AddCounter(*registry, "generated_tokens_total", "Tokens given to clients")),
+      planner_rows(
+          AddGauge(*registry, "planner_rows", "Rows of the last forward that the planner shared out")),
       rows(CounterFamily(*registry, "rows_total", "Rows of forwards")),
       decode_rows(rows.Add({{"kind", "decode"}})),
       lookahead_rows(rows.Add({{"kind", "lookahead"}})),
       prefill_rows(rows.Add({{"kind", "prefill"}})),
-      planner_rows(
-          AddGauge(*registry, "planner_rows", "Rows of the last forward that the planner shared out")),
       first_token_seconds(AddHistogram(*registry, "time_to_first_token_seconds",
                                        "From the call to the first step with a token", SecondBuckets())),
       inter_token_seconds(AddHistogram(
@@ -155,10 +155,10 @@ void Metrics::Series::AddForwards() {
     }
   }
   for (size_t i = 0; i < kNumRowBuckets; ++i) {
-    const std::string rows = i + 1 == kNumRowBuckets ? "more" : absl::StrCat(1 << i);
+    const std::string largest = i + 1 == kNumRowBuckets ? "more" : absl::StrCat(1 << i);
     forward_seconds[i] =
         &AddHistogram(*registry, "forward_seconds", "Time of a forward, by its rows (rounded up)",
-                      SecondBuckets(), {{"rows", rows}});
+                      SecondBuckets(), {{"rows", largest}});
   }
   for (size_t i = 0; i < kNumMethods; ++i) {
     step_seconds[i] = &AddHistogram(*registry, "step_seconds", "Time of a stream's validation step",
