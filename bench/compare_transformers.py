@@ -17,12 +17,13 @@ import pathlib
 import platform
 import re
 import statistics
-import subprocess
 import sys
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
+from client import call  # noqa: E402
+from reference_model import load_reference  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
 PROMPTS = [
@@ -62,96 +63,18 @@ class Server:
     """The served side, through pass-client."""
 
     def __init__(self, arguments, address):
-        self.client = f"{arguments.bin}/pass-client"
+        self.folder = arguments.bin
         self.address = address
         self.tokens = arguments.tokens
 
-    def call(self, command, *flags, text):
-        result = subprocess.run(
-            [self.client, command, "--address", self.address, "--prompt-file", "-", "--json", *flags],
-            input=text,
-            stdout=subprocess.PIPE,
-            check=True,
-            encoding="utf-8",
-        )
-        return json.loads(result.stdout.splitlines()[-1])
-
     def token_ids(self, text):
-        return self.call("tokenize", text=text)["token_ids"]
+        return call(self.folder, self.address, "tokenize", text=text)["token_ids"]
 
     def run(self, text):
         """(seconds in all, decode seconds, token ids)."""
-        summary = self.call(
-            "generate",
-            "--temperature",
-            "0",
-            "--max-tokens",
-            str(self.tokens),
-            "--ignore-eos",
-            "--method",
-            "plain",
-            text=text,
-        )
+        flags = ["--temperature", "0", "--max-tokens", str(self.tokens), "--ignore-eos", "--method", "plain"]
+        summary = call(self.folder, self.address, "generate", *flags, text=text)
         return summary["total_seconds"], summary["decode_seconds"], summary["token_ids"]
-
-
-NAMES = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-
-
-def llama_of_gguf(path):
-    """A transformers Llama with the file's weights. (Its own GGUF loader needs the accelerate package.)"""
-    import gguf
-    import torch
-    import transformers
-
-    reader = gguf.GGUFReader(path)
-
-    def fact(key):
-        return reader.fields["llama." + key].contents()
-
-    heads, kv_heads = fact("attention.head_count"), fact("attention.head_count_kv")
-    weights = {}
-    for tensor in reader.tensors:
-        weight = torch.tensor(gguf.dequantize(tensor.data, tensor.tensor_type))
-        parts = tensor.name.split(".")
-        if parts[-2] in ("attn_q", "attn_k"):  # rotary pairs stand interleaved in the file
-            count = heads if parts[-2] == "attn_q" else kv_heads
-            weight = weight.view(count, -1, 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
-        if parts[0] == "blk":
-            name = f"model.layers.{parts[1]}.{NAMES[parts[2]]}"
-        else:
-            name = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}[
-                parts[0]
-            ]
-        weights[name + ".weight"] = weight
-    tied = "lm_head.weight" not in weights
-    config = transformers.LlamaConfig(
-        vocab_size=weights["model.embed_tokens.weight"].shape[0],
-        hidden_size=fact("embedding_length"),
-        intermediate_size=fact("feed_forward_length"),
-        num_hidden_layers=fact("block_count"),
-        num_attention_heads=heads,
-        num_key_value_heads=kv_heads,
-        max_position_embeddings=fact("context_length"),
-        tie_word_embeddings=tied,
-        rms_norm_eps=float(fact("attention.layer_norm_rms_epsilon")),
-        rope_parameters={"rope_type": "default", "rope_theta": float(fact("rope.freq_base"))},
-    )
-    if tied:
-        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
-    model = transformers.LlamaForCausalLM(config)
-    model.load_state_dict(weights)
-    return model.to(torch.bfloat16).eval()
 
 
 class Transformers:
@@ -162,8 +85,7 @@ class Transformers:
 
         self.torch = torch
         self.tokens = arguments.tokens
-        self.model = llama_of_gguf(arguments.model)
-        self.model.generation_config.eos_token_id = None  # each run has all its tokens
+        self.model = load_reference(arguments.model, "bfloat16")
         self.attention = self.model.config._attn_implementation
         self.dtype = str(self.model.dtype).removeprefix("torch.")
 

@@ -22,7 +22,7 @@ class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
 
-  virtual const LlamaConfig& config() const = 0;
+  virtual const ModelConfig& config() const = 0;
   // general.name of a GGUF file, else the folder's or file's name.
   virtual const std::string& name() const = 0;
   // XXH3-128 of all tensors' names and bytes, in name order; 32 hexadecimal digits.
@@ -35,8 +35,8 @@ class Checkpoint {
                             std::span<float> out) const = 0;
 };
 
-// `path`: a .gguf file or a folder. Refuses, by name, any architecture but Llama and any feature that the
-// step does not compute (biases, sliding windows, other activations, other rope scaling). A path that is no model
+// `path`: a .gguf file or a folder. Refuses, by name, an architecture that is not served (architecture.h) and any feature
+// that the step does not compute. A path that is no model
 // (an adapter, a folder of GGUF files, a hub's name) is told apart, with what to name in its place.
 absl::StatusOr<std::unique_ptr<Checkpoint>> OpenCheckpoint(const std::string& path);
 

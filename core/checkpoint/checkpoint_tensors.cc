@@ -21,7 +21,7 @@ std::string ShapeText(std::span<const int64_t> shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
-// GGUF stores the rows of a head as the pairs that rotate together: 2i and 2i + 1 are rows i and i + head_dim
+// Interleaved, the rows of a head lie as the pairs that rotate together: 2i and 2i + 1 are rows i and i + head_dim
 // / 2 of the half-split order (llama.cpp's convert_hf_to_gguf.py, LlamaModel.permute).
 size_t HalfSplitRow(size_t row, size_t head_dim) {
   const size_t in_head = row % head_dim;
@@ -49,7 +49,8 @@ void CheckpointTensors::Add(const std::string& path, std::span<const TensorView>
   }
 }
 
-absl::Status CheckpointTensors::Bind(const std::string& path, const LlamaConfig& config, Naming naming,
+absl::Status CheckpointTensors::Bind(const std::string& path, const ModelConfig& config,
+                                     const StoredForm& form,
                                      const std::function<bool(std::string_view)>& is_ignored) {
   for (const auto& [name, stored] : stored_) {
     if (!IsOfAdapter(name)) continue;
@@ -58,9 +59,9 @@ absl::Status CheckpointTensors::Bind(const std::string& path, const LlamaConfig&
         " is part of an adapter (LoRA); merge it into its model first (PEFT's merge_and_unload)"));
   }
   std::set<std::string_view> used;
-  for (const LlamaTensor& wanted : ListTensors(config)) {
-    const bool is_gguf = naming == Naming::kGguf;
-    const std::string& stored_name = is_gguf ? wanted.gguf_name : wanted.name;
+  for (const ModelTensor& wanted : ListTensors(config)) {
+    const std::string& stored_name =
+        form.naming == StoredForm::Naming::kGguf ? wanted.gguf_name : wanted.name;
     const auto entry = stored_.find(stored_name);
     if (entry == stored_.end()) {
       return absl::InvalidArgumentError(
@@ -78,15 +79,21 @@ absl::Status CheckpointTensors::Bind(const std::string& path, const LlamaConfig&
           absl::StrCat(stored.path, ": tensor ", Printable(stored_name),
                        " holds integers; save the model as one of F32, F16, BF16"));
     }
+    if (wanted.shape.size() == 1 && LayoutOf(stored.view.type).elements != 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(stored.path, ": tensor ", Printable(stored_name),
+                       " is a vector in blocks; save the model with its vectors as F32"));
+    }
     used.insert(entry->first);
-    bound_[wanted.name] = {.stored = &stored, .interleaved_heads = is_gguf ? wanted.rotary_heads : 0};
+    bound_[wanted.name] = {.stored = &stored,
+                           .interleaved_heads = form.interleaved_pairs ? wanted.rotary_heads : 0,
+                           .lacks_one = form.norms_lack_one && wanted.is_norm};
   }
   for (const auto& [name, stored] : stored_) {
     if (used.contains(name) || is_ignored(name)) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat(stored.path, ": tensor ", Printable(name),
-                     " is no weight of a plain Llama (biases, adapters and experts are "
-                     "not computed); use a model without it"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        stored.path, ": tensor ", Printable(name), " is no weight that the step of this ",
+        config.architecture, " has a use for; use a model without it, or its own configuration"));
   }
   return absl::OkStatus();
 }
@@ -119,14 +126,16 @@ absl::Status CheckpointTensors::Read(std::string_view name, std::span<const int6
   if (entry == bound_.end()) {
     return absl::NotFoundError(absl::StrCat("tensor ", Printable(name), " is not a weight of this model"));
   }
-  const auto& [stored, interleaved_heads] = entry->second;
+  const auto& [stored, interleaved_heads, lacks_one] = entry->second;
   const TensorView& view = stored->view;
   if (!std::ranges::equal(view.shape, shape) || CountElements(shape) != out.size()) {
     return absl::InvalidArgumentError(absl::StrCat(stored->path, ": tensor ", Printable(view.name),
                                                    " has shape ", ShapeText(view.shape), ", not ",
                                                    ShapeText(shape)));
   }
-  const size_t columns = shape.empty() ? 1 : static_cast<size_t>(shape.back());
+  // A vector is one row, but one whose elements change places is as many.
+  const bool by_element = shape.empty() || (shape.size() == 1 && interleaved_heads > 0);
+  const size_t columns = by_element ? 1 : static_cast<size_t>(shape.back());
   const size_t rows = out.size() / columns;
   const size_t row_bytes = view.data.size() / rows;
   for (size_t row = 0; row < rows; ++row) {
@@ -134,6 +143,9 @@ absl::Status CheckpointTensors::Read(std::string_view name, std::span<const int6
         interleaved_heads > 0 ? HalfSplitRow(row, rows / static_cast<size_t>(interleaved_heads)) : row;
     const std::span<float> values = out.subspan(target * columns, columns);
     Dequantize(view.type, view.data.subspan(row * row_bytes, row_bytes), values);
+    if (lacks_one) {
+      for (float& value : values) value += 1.0f;
+    }
     // Here, while the row is in the cache: a request that meets such a weight could only fail.
     if (!AllFinite(values)) {
       return absl::InvalidArgumentError(

@@ -18,6 +18,14 @@
 
 namespace pass {
 
+// How a format holds the weights.
+struct StoredForm {
+  enum class Naming : uint8_t { kHuggingFace, kGguf };
+  Naming naming = Naming::kHuggingFace;
+  bool interleaved_pairs = false;  // rotary pairs lie side by side, not in two halves
+  bool norms_lack_one = false;
+};
+
 class CheckpointTensors {
  public:
   CheckpointTensors() = default;
@@ -25,15 +33,13 @@ class CheckpointTensors {
       default;  // map nodes stay where they are, and so do the pointers to them
   CheckpointTensors& operator=(CheckpointTensors&&) = default;
 
-  enum class Naming { kHuggingFace, kGguf };
-
   // Adds a file's tensors. No two files may have one of the same name: their readers see to that.
   void Add(const std::string& path, std::span<const TensorView> tensors);
 
   // Finds every weight of `config` under its name and with its shape. INVALID_ARGUMENT: one is missing or has
-  // another shape, or a tensor is left over that the model's step would not use (a bias, a norm that Llama
+  // another shape, or a tensor is left over that the model's step would not use (a bias, a norm that it
   // has not), except the names that `is_ignored` accepts. `path` is what errors about missing tensors name.
-  absl::Status Bind(const std::string& path, const LlamaConfig& config, Naming naming,
+  absl::Status Bind(const std::string& path, const ModelConfig& config, const StoredForm& form,
                     const std::function<bool(std::string_view)>& is_ignored);
 
   const TensorView* FindStored(std::string_view stored_name) const;
@@ -49,6 +55,7 @@ class CheckpointTensors {
   struct Bound {
     const Stored* stored = nullptr;
     int interleaved_heads = 0;  // > 0: rows to be brought into half-split order
+    bool lacks_one = false;
   };
 
   std::map<std::string, Stored, std::less<>> stored_;  // by the name in the file

@@ -14,13 +14,13 @@ namespace pass {
 template <typename Files>
 class FileCheckpoint final : public Checkpoint {
  public:
-  FileCheckpoint(Files files, LlamaConfig config, std::string name, CheckpointTensors tensors)
+  FileCheckpoint(Files files, ModelConfig config, std::string name, CheckpointTensors tensors)
       : files_(std::move(files)),
         config_(std::move(config)),
         name_(std::move(name)),
         tensors_(std::move(tensors)) {}
 
-  const LlamaConfig& config() const override { return config_; }
+  const ModelConfig& config() const override { return config_; }
   const std::string& name() const override { return name_; }
   std::string Fingerprint() const override { return tensors_.Fingerprint(); }
   bool Has(std::string_view tensor) const override { return tensors_.Has(tensor); }
@@ -31,7 +31,7 @@ class FileCheckpoint final : public Checkpoint {
 
  private:
   Files files_;
-  LlamaConfig config_;
+  ModelConfig config_;
   std::string name_;
   CheckpointTensors tensors_;
 };

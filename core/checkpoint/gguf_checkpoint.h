@@ -1,4 +1,4 @@
-// A Llama in one GGUF file: metadata llama.*, tensors token_embd, blk.N.*, output_norm and output.
+// A model in one GGUF file: metadata <architecture>.*, tensors token_embd, blk.N.*, output_norm and output.
 // Torch-free.
 #pragma once
 

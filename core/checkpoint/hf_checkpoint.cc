@@ -112,6 +112,33 @@ bool HasItsOwnHead(const CheckpointTensors& tensors) {
           std::memcmp(head->data.data(), table->data.data(), head->data.size()) != 0);
 }
 
+std::vector<TensorView> CopyOf(std::span<const TensorView> tensors) {
+  return {tensors.begin(), tensors.end()};
+}
+
+// Of a model of several parts the tensors of the text model, under the names that it has alone: transformers 4 writes
+// "language_model.model.norm.weight", transformers 5 "model.language_model.norm.weight".
+std::vector<TensorView> TextPart(std::span<const TensorView> tensors) {
+  constexpr std::string_view kOlder = "language_model.", kNewer = "model.language_model.";
+  std::vector<TensorView> part;
+  for (const TensorView& tensor : tensors) {
+    const std::string_view name = tensor.name;
+    std::string own;
+    if (name.starts_with(kOlder)) {
+      own = name.substr(kOlder.size());
+    } else if (name.starts_with(kNewer)) {
+      own = absl::StrCat("model.", std::string(name.substr(kNewer.size())));
+    } else if (name == "lm_head.weight") {
+      own = name;
+    } else {
+      continue;
+    }
+    part.push_back(tensor);
+    part.back().name = std::move(own);
+  }
+  return part;
+}
+
 std::string FolderName(const std::string& folder) {
   std::error_code error;
   const std::filesystem::path canonical = std::filesystem::canonical(folder, error);
@@ -124,19 +151,24 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> OpenHuggingFaceCheckpoint(const std:
   if (!Exists(Join(folder, "config.json")) || Exists(Join(folder, "adapter_config.json"))) {
     PASS_RETURN_IF_ERROR(RecogniseOtherFolder(folder));
   }
-  PASS_ASSIGN_OR_RETURN(LlamaConfig config, ReadHuggingFaceConfig(Join(folder, "config.json")));
+  PASS_ASSIGN_OR_RETURN(HfConfig read, ReadHuggingFaceConfig(Join(folder, "config.json")));
+  ModelConfig& config = read.config;
   PASS_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<SafetensorsFile>> files, OpenFiles(folder));
   CheckpointTensors tensors;
-  for (const std::unique_ptr<SafetensorsFile>& file : files) tensors.Add(file->path(), file->tensors());
+  for (const std::unique_ptr<SafetensorsFile>& file : files) {
+    tensors.Add(file->path(), read.has_other_parts ? TextPart(file->tensors()) : CopyOf(file->tensors()));
+  }
   if (config.tied_embeddings && HasItsOwnHead(tensors)) config.tied_embeddings = false;
   // Older files carry the rotation's frequencies, which follow from the configuration; a tied head may be
   // stored twice.
   const auto is_ignored = [tied = config.tied_embeddings](std::string_view name) {
     return name.ends_with(".rotary_emb.inv_freq") || (tied && name == "lm_head.weight");
   };
-  PASS_RETURN_IF_ERROR(tensors.Bind(folder, config, CheckpointTensors::Naming::kHuggingFace, is_ignored));
+  const StoredForm form{.naming = StoredForm::Naming::kHuggingFace,
+                        .norms_lack_one = read.architecture->lacks_one_in_folders};
+  PASS_RETURN_IF_ERROR(tensors.Bind(folder, config, form, is_ignored));
   return std::make_unique<FileCheckpoint<std::vector<std::unique_ptr<SafetensorsFile>>>>(
-      std::move(files), config, FolderName(folder), std::move(tensors));
+      std::move(files), std::move(config), FolderName(folder), std::move(tensors));
 }
 
 }  // namespace pass

@@ -1,4 +1,4 @@
-// A Llama in a Hugging Face folder: config.json and model.safetensors, or model.safetensors.index.json and
+// A model in a Hugging Face folder: config.json and model.safetensors, or model.safetensors.index.json and
 // its shards. Torch-free.
 #pragma once
 

@@ -1,14 +1,15 @@
 #include "core/checkpoint/hf_config.h"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/checkpoint/checkpoint_layout.h"
-#include "core/checkpoint/served.h"
 #include "core/files/json.h"
 #include "core/files/printable.h"
 
@@ -17,122 +18,30 @@ namespace {
 
 constexpr uint64_t kMaxConfigBytes = 1 << 20;
 
-// Typed members of one JSON object; a null counts as absent, as it does in transformers.
-class Members {
- public:
-  Members(const std::string& path, const nlohmann::json& object) : path_(path), object_(object) {}
+// Models of several parts, whose text model has its configuration in text_config.
+constexpr std::string_view kWithOtherParts[] = {"gemma3", "mistral3"};
 
-  const nlohmann::json* Find(const char* key) const {
-    const auto member = object_.find(key);
-    return member == object_.end() || member->is_null() ? nullptr : &*member;
-  }
-
-  absl::Status Error(const char* key, const std::string& what) const {
-    return absl::InvalidArgumentError(absl::StrCat(path_, ": ", key, " ", what));
-  }
-
-  // A whole number, which some programs write as 64.0.
-  absl::StatusOr<int32_t> Size(const char* key, std::optional<int32_t> absent = {}) const {
-    const nlohmann::json* member = Find(key);
-    if (member == nullptr && absent) return *absent;
-    if (member == nullptr) return Missing(key);
-    constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
-    const double value = member->is_number() ? member->get<double>() : -1;
-    if (!(value >= 0 && value <= kLargest && value == std::floor(value))) {
-      return WrongValue(key, absl::StrCat("a whole number of 0 to ", kLargest), *member);
-    }
-    return static_cast<int32_t>(value);
-  }
-
-  absl::StatusOr<double> Number(const char* key, std::optional<double> absent = {}) const {
-    const nlohmann::json* member = Find(key);
-    if (member == nullptr && absent) return *absent;
-    if (member == nullptr) return Missing(key);
-    if (!member->is_number()) return WrongValue(key, "a number", *member);
-    return member->get<double>();
-  }
-
-  absl::StatusOr<bool> Flag(const char* key) const {
-    const nlohmann::json* member = Find(key);
-    if (member == nullptr) return false;
-    if (!member->is_boolean()) return WrongValue(key, "true or false", *member);
-    return member->get<bool>();
-  }
-
-  absl::StatusOr<std::string> Text(const char* key, std::string_view absent) const {
-    const nlohmann::json* member = Find(key);
-    if (member == nullptr) return std::string(absent);
-    if (!member->is_string()) return WrongValue(key, "a string", *member);
-    return member->get<std::string>();
-  }
-
- private:
-  absl::Status Missing(const char* key) const {
-    return Error(key, "is missing; add it as the model's authors have it");
-  }
-  absl::Status WrongValue(const char* key, const std::string& wanted, const nlohmann::json& found) const {
-    const std::string text = found.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    return Error(key, absl::StrCat("must be ", wanted, ", not ", Printable(text), "; correct it"));
-  }
-
-  const std::string& path_;
-  const nlohmann::json& object_;
-};
-
-absl::Status RefuseOtherModels(const Members& config) {
-  PASS_ASSIGN_OR_RETURN(const std::string type, config.Text("model_type", "(none)"));
-  if (type != "llama") {
-    return config.Error("model_type", absl::StrCat("is ", Printable(type),
-                                                   ", which is not served; use a model of one that is: ",
-                                                   kServedArchitectures));
-  }
-  if (const nlohmann::json* architectures = config.Find("architectures")) {
-    if (*architectures != nlohmann::json::array({"LlamaForCausalLM"})) {
-      return config.Error("architectures", "must be LlamaForCausalLM; use a causal Llama");
-    }
-  }
-  PASS_ASSIGN_OR_RETURN(const std::string activation, config.Text("hidden_act", "silu"));
-  if (activation != "silu") {
-    return config.Error(
-        "hidden_act", absl::StrCat("is ", Printable(activation), ", only silu is served; use another model"));
-  }
-  for (const char* key : {"attention_bias", "mlp_bias"}) {
-    PASS_ASSIGN_OR_RETURN(const bool has_bias, config.Flag(key));
-    if (has_bias) return config.Error(key, "is true, biases are not served; use another model");
-  }
-  for (const char* key : {"sliding_window", "quantization_config"}) {
-    if (config.Find(key) != nullptr)
-      return config.Error(key, "is set, which is not served; use a model without it");
-  }
-  PASS_ASSIGN_OR_RETURN(const double rotary_part, config.Number("partial_rotary_factor", 1.0));
-  if (rotary_part != 1.0) return config.Error("partial_rotary_factor", "must be 1; use another model");
+// The feature set that no served family has.
+absl::Status RefuseFeatures(const HfKeys& keys) {
+  PASS_ASSIGN_OR_RETURN(const bool has_bias, keys.Flag("mlp_bias"));
+  if (has_bias)
+    return keys.Error("mlp_bias",
+                      "is true, biases of the feed-forward part are not served; use another model");
+  PASS_RETURN_IF_ERROR(RefuseKeys(keys, {"quantization_config"}));
+  PASS_ASSIGN_OR_RETURN(const double rotary_part, keys.Number("partial_rotary_factor", 1.0));
+  if (rotary_part != 1.0) return keys.Error("partial_rotary_factor", "must be 1; use another model");
   return absl::OkStatus();
 }
 
-// transformers 4 has rope_theta beside rope_scaling, transformers 5 both in rope_parameters.
-absl::Status ReadRope(const std::string& path, const Members& config, LlamaConfig& llama) {
-  PASS_ASSIGN_OR_RETURN(llama.rope_theta, config.Number("rope_theta", 10000.0));
-  const char* key = config.Find("rope_parameters") != nullptr ? "rope_parameters" : "rope_scaling";
-  const nlohmann::json* parameters = config.Find(key);
-  if (parameters == nullptr) return absl::OkStatus();
-  if (!parameters->is_object()) return config.Error(key, "is not an object; correct it");
-  const Members rope(path, *parameters);
-  PASS_ASSIGN_OR_RETURN(llama.rope_theta, rope.Number("rope_theta", llama.rope_theta));
-  PASS_ASSIGN_OR_RETURN(const double rotary_part, rope.Number("partial_rotary_factor", 1.0));
-  if (rotary_part != 1.0) return config.Error("partial_rotary_factor", "must be 1; use another model");
-  PASS_ASSIGN_OR_RETURN(const std::string older_type, rope.Text("type", "default"));
-  PASS_ASSIGN_OR_RETURN(const std::string type, rope.Text("rope_type", older_type));
-  if (type == "default") return absl::OkStatus();
-  if (type == "linear") {
-    PASS_ASSIGN_OR_RETURN(llama.rope_linear_factor, rope.Number("factor"));
-    return absl::OkStatus();
-  }
-  if (type != "llama3") {
-    return config.Error(key,
-                        absl::StrCat("of type ", Printable(type),
-                                     " is not served (default, linear and llama3 are); use another model"));
-  }
-  Llama3RopeScaling& scaling = llama.rope_scaling.emplace();
+absl::Status CheckClass(const HfKeys& keys, const HuggingFaceForm& form) {
+  const nlohmann::json* classes = keys.Find("architectures");
+  const std::string wanted(form.model_class);
+  if (classes == nullptr || *classes == nlohmann::json::array({wanted})) return absl::OkStatus();
+  return keys.Error("architectures",
+                    absl::StrCat("must be ", wanted, "; use a causal language model of this family"));
+}
+
+absl::Status ReadLlama3(const HfKeys& rope, Llama3RopeScaling& scaling) {
   PASS_ASSIGN_OR_RETURN(scaling.factor, rope.Number("factor"));
   PASS_ASSIGN_OR_RETURN(scaling.low_freq_factor, rope.Number("low_freq_factor"));
   PASS_ASSIGN_OR_RETURN(scaling.high_freq_factor, rope.Number("high_freq_factor"));
@@ -140,29 +49,147 @@ absl::Status ReadRope(const std::string& path, const Members& config, LlamaConfi
   return absl::OkStatus();
 }
 
+// transformers, modeling_rope_utils.py, _compute_yarn_parameters.
+absl::Status ReadYarn(const HfKeys& rope, const ModelConfig& config, YarnRopeScaling& yarn) {
+  PASS_ASSIGN_OR_RETURN(yarn.original_context_length,
+                        rope.Size("original_max_position_embeddings", config.context_length));
+  PASS_ASSIGN_OR_RETURN(yarn.factor, rope.Number("factor", static_cast<double>(config.context_length) /
+                                                               yarn.original_context_length));
+  PASS_ASSIGN_OR_RETURN(yarn.beta_fast, rope.Number("beta_fast", yarn.beta_fast));
+  PASS_ASSIGN_OR_RETURN(yarn.beta_slow, rope.Number("beta_slow", yarn.beta_slow));
+  PASS_ASSIGN_OR_RETURN(yarn.whole_bounds, rope.Flag("truncate", true));
+  PASS_ASSIGN_OR_RETURN(const double mscale, rope.Number("mscale", 0));
+  PASS_ASSIGN_OR_RETURN(const double mscale_all_dim, rope.Number("mscale_all_dim", 0));
+  const double both = mscale != 0 && mscale_all_dim != 0
+                          ? YarnMagnitude(yarn.factor, mscale) / YarnMagnitude(yarn.factor, mscale_all_dim)
+                          : YarnMagnitude(yarn.factor, 1.0);
+  PASS_ASSIGN_OR_RETURN(yarn.attention_factor, rope.Number("attention_factor", both));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<LlamaConfig> ReadHuggingFaceConfig(const std::string& path) {
+absl::Status ReadHfSizes(const HfKeys& keys, const HfDefaults& defaults, ModelConfig& config) {
+  PASS_ASSIGN_OR_RETURN(config.vocab_size, keys.Size("vocab_size", defaults.vocab_size));
+  PASS_ASSIGN_OR_RETURN(config.width, keys.Size("hidden_size", defaults.width));
+  PASS_ASSIGN_OR_RETURN(config.ffn_width, keys.Size("intermediate_size", defaults.ffn_width));
+  PASS_ASSIGN_OR_RETURN(config.num_layers, keys.Size("num_hidden_layers", defaults.num_layers));
+  PASS_ASSIGN_OR_RETURN(config.num_heads, keys.Size("num_attention_heads", defaults.num_heads));
+  const int32_t kv_heads = defaults.num_kv_heads > 0 ? defaults.num_kv_heads : config.num_heads;
+  PASS_ASSIGN_OR_RETURN(config.num_kv_heads, keys.Size("num_key_value_heads", kv_heads));
+  if (config.num_heads <= 0) return keys.Error("num_attention_heads", "is 0; correct it");
+  const auto divided = static_cast<int32_t>(config.width / config.num_heads);
+  PASS_ASSIGN_OR_RETURN(config.head_dim,
+                        keys.Size("head_dim", defaults.head_dim > 0 ? defaults.head_dim : divided));
+  PASS_ASSIGN_OR_RETURN(config.context_length, keys.Size("max_position_embeddings", defaults.context_length));
+  PASS_ASSIGN_OR_RETURN(config.rms_epsilon, keys.Number("rms_norm_eps", defaults.rms_epsilon));
+  PASS_ASSIGN_OR_RETURN(config.tied_embeddings, keys.Flag("tie_word_embeddings", defaults.tied_embeddings));
+  return CheckNumberOfLayers(keys.path(), config);
+}
+
+absl::Status RefuseKeys(const HfKeys& keys, std::initializer_list<const char*> names) {
+  for (const char* key : names) {
+    if (keys.Find(key) != nullptr)
+      return keys.Error(key, "is set, which is not served; use a model without it");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RefuseOtherActivation(const HfKeys& keys, const char* key, const std::string& served) {
+  PASS_ASSIGN_OR_RETURN(const std::string activation, keys.Text(key, served));
+  if (activation == served) return absl::OkStatus();
+  return keys.Error(key, absl::StrCat("is ", Printable(activation), ", only ", served,
+                                      " is served for this architecture; use another model"));
+}
+
+absl::Status ReadAttentionBias(const HfKeys& keys, ModelConfig& config) {
+  PASS_ASSIGN_OR_RETURN(config.qkv_bias, keys.Flag("attention_bias"));
+  config.attention_out_bias = config.qkv_bias;
+  return absl::OkStatus();
+}
+
+absl::Status ReadRopeParameters(const HfKeys& parameters, const char* key, ModelConfig& config,
+                                RopeConfig& rope) {
+  PASS_ASSIGN_OR_RETURN(rope.theta, parameters.Number("rope_theta", rope.theta));
+  PASS_ASSIGN_OR_RETURN(const double rotary_part, parameters.Number("partial_rotary_factor", 1.0));
+  if (rotary_part != 1.0) return parameters.Error("partial_rotary_factor", "must be 1; use another model");
+  PASS_ASSIGN_OR_RETURN(const std::string older_type, parameters.Text("type", "default"));
+  PASS_ASSIGN_OR_RETURN(const std::string type, parameters.Text("rope_type", older_type));
+  if (type == "default") return absl::OkStatus();
+  if (type == "linear") {
+    PASS_ASSIGN_OR_RETURN(rope.linear_factor, parameters.Number("factor"));
+    return absl::OkStatus();
+  }
+  if (type == "llama3") return ReadLlama3(parameters, rope.llama3.emplace());
+  if (type == "yarn") return ReadYarn(parameters, config, rope.yarn.emplace());
+  return parameters.Error(
+      key, absl::StrCat("of type ", Printable(type),
+                        " is not served (default, linear, llama3 and yarn are); use another model"));
+}
+
+absl::Status ReadHfRope(const HfKeys& keys, ModelConfig& config, double theta) {
+  RopeConfig& rope = config.ropes[0];
+  PASS_ASSIGN_OR_RETURN(rope.theta, keys.Number("rope_theta", theta));
+  const char* key = keys.Find("rope_parameters") != nullptr ? "rope_parameters" : "rope_scaling";
+  PASS_ASSIGN_OR_RETURN(const std::optional<HfKeys> parameters, keys.Object(key));
+  return parameters ? ReadRopeParameters(*parameters, key, config, rope) : absl::OkStatus();
+}
+
+absl::Status ReadWindowOfAllLayers(const HfKeys& keys, ModelConfig& config) {
+  PASS_ASSIGN_OR_RETURN(const int32_t window, keys.Size("sliding_window", 0));
+  if (window > 0) config.layers.assign(static_cast<size_t>(config.num_layers), {.window = window});
+  return absl::OkStatus();
+}
+
+absl::Status ReadLayerTypes(const HfKeys& keys, int32_t window, const std::function<bool(int layer)>& slides,
+                            ModelConfig& config) {
+  PASS_ASSIGN_OR_RETURN(const auto types, keys.Texts("layer_types", config.num_layers));
+  config.layers.resize(static_cast<size_t>(config.num_layers));
+  for (int i = 0; i < config.num_layers; ++i) {
+    const std::string type = types       ? (*types)[static_cast<size_t>(i)]
+                             : slides(i) ? "sliding_attention"
+                                         : "full_attention";
+    if (type != "sliding_attention" && type != "full_attention") {
+      return keys.Error(
+          "layer_types",
+          absl::StrCat("has ", Printable(type),
+                       ", only sliding_attention and full_attention are served; use another model"));
+    }
+    if (type == "full_attention") continue;
+    if (window < 1) return keys.Error("sliding_window", "is missing, and layer_types ask for it; correct it");
+    config.layers[static_cast<size_t>(i)].window = window;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadQwenWindows(const HfKeys& keys, ModelConfig& config) {
+  PASS_ASSIGN_OR_RETURN(const bool slides, keys.Flag("use_sliding_window"));
+  if (!slides) return absl::OkStatus();
+  PASS_ASSIGN_OR_RETURN(const int32_t window, keys.Size("sliding_window", 4096));
+  PASS_ASSIGN_OR_RETURN(const int32_t first, keys.Size("max_window_layers", 28));
+  return ReadLayerTypes(
+      keys, window, [first](int layer) { return layer >= first; }, config);
+}
+
+absl::StatusOr<HfConfig> ReadHuggingFaceConfig(const std::string& path) {
   PASS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJsonObject(path, kMaxConfigBytes));
-  const Members config(path, json);
-  PASS_RETURN_IF_ERROR(RefuseOtherModels(config));
-  LlamaConfig llama;
-  // What is absent is what transformers takes then (configuration_llama.py). A wrong guess shows in the tensors' shapes.
-  PASS_ASSIGN_OR_RETURN(llama.vocab_size, config.Size("vocab_size", 32000));
-  PASS_ASSIGN_OR_RETURN(llama.width, config.Size("hidden_size", 4096));
-  PASS_ASSIGN_OR_RETURN(llama.ffn_width, config.Size("intermediate_size", 11008));
-  PASS_ASSIGN_OR_RETURN(llama.num_layers, config.Size("num_hidden_layers", 32));
-  PASS_ASSIGN_OR_RETURN(llama.num_heads, config.Size("num_attention_heads", 32));
-  PASS_ASSIGN_OR_RETURN(llama.num_kv_heads, config.Size("num_key_value_heads", llama.num_heads));
-  if (llama.num_heads <= 0) return config.Error("num_attention_heads", "is 0; correct it");
-  PASS_ASSIGN_OR_RETURN(llama.head_dim,
-                        config.Size("head_dim", static_cast<int32_t>(llama.width / llama.num_heads)));
-  PASS_ASSIGN_OR_RETURN(llama.context_length, config.Size("max_position_embeddings", 2048));
-  PASS_ASSIGN_OR_RETURN(llama.rms_epsilon, config.Number("rms_norm_eps", 1e-6));
-  PASS_ASSIGN_OR_RETURN(llama.tied_embeddings, config.Flag("tie_word_embeddings"));
-  PASS_RETURN_IF_ERROR(ReadRope(path, config, llama));
-  PASS_RETURN_IF_ERROR(ValidateConfig(path, llama));
-  return llama;
+  const HfKeys outer(path, json);
+  PASS_ASSIGN_OR_RETURN(std::string type, outer.Text("model_type", "(none)"));
+  PASS_ASSIGN_OR_RETURN(const std::optional<HfKeys> text, outer.Object("text_config"));
+  const bool has_other_parts = text && std::ranges::find(kWithOtherParts, type) != std::end(kWithOtherParts);
+  const HfKeys& keys = has_other_parts ? *text : outer;
+  if (has_other_parts) {
+    PASS_ASSIGN_OR_RETURN(type, text->Text("model_type", absl::StrCat(type, "_text")));
+  }
+  PASS_ASSIGN_OR_RETURN(const FoundForm found, FindHuggingFaceForm(path + ": model_type", type));
+  if (!has_other_parts) PASS_RETURN_IF_ERROR(CheckClass(keys, *found.form));
+  PASS_RETURN_IF_ERROR(RefuseFeatures(outer));
+  PASS_RETURN_IF_ERROR(RefuseFeatures(keys));
+  HfConfig read{.config = {}, .architecture = found.architecture, .has_other_parts = has_other_parts};
+  read.config.architecture = std::string(found.architecture->name);
+  PASS_RETURN_IF_ERROR(found.form->read(keys, read.config));
+  PASS_RETURN_IF_ERROR(ValidateConfig(path, read.config));
+  return read;
 }
 
 }  // namespace pass

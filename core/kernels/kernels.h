@@ -22,6 +22,8 @@ struct AttentionData {
   int num_kv_heads;
   int group;  // query heads per key-value head
   int head_dim;
+  int32_t window;        // positions that a row reads, its own included; 0: all
+  float softcap;         // cap c: scores become c tanh(score / c); 0: none
   const float* query;    // [rows, num_kv_heads * group, head_dim], rotated and scaled
   const T* row_keys;     // [rows, num_kv_heads, head_dim], rotated
   const T* row_values;   // [rows, num_kv_heads, head_dim]
@@ -30,20 +32,54 @@ struct AttentionData {
   T* out;                // [rows, num_kv_heads * group * head_dim]
 };
 
+// Pointers of one layer's split into queries, keys and values.
+template <typename T>
+struct RopeData {
+  const T* qkv;              // [rows, (heads + 2 kv_heads) * head_dim]
+  const float* cos;          // [positions, rotary_dim / 2]
+  const float* sin;          // the same
+  const int32_t* positions;  // [rows]
+  int heads;
+  int kv_heads;
+  int head_dim;
+  int rotary_dim;                // leading elements of a head that rotate; 0: none, and no tables
+  float scale;                   // of queries
+  const float* position_scales;  // of queries too, [positions]; null: none
+  float* query;                  // [rows, heads, head_dim]
+  T* keys;                       // [rows, kv_heads, head_dim]
+  T* values;                     // the same
+};
+
+// Parts of each row of a matrix that are normalised apart: `segments` of them, side by side from `first`.
+template <typename T>
+struct NormData {
+  T* x;  // [rows, stride]
+  int64_t stride;
+  int64_t first;
+  int64_t segments;
+  int64_t width;        // of a segment
+  const float* weight;  // [width], of every segment
+  float epsilon;
+};
+
 template <typename T>
 struct Table {
-  // residual[row] += delta[row] (delta may be null); out[row] = residual[row] / rms(residual[row]) * weight.
-  void (*add_rms_norm)(float* residual, const T* delta, const float* weight, float epsilon, int64_t width,
-                       T* out, int64_t begin, int64_t end);
-  // Splits qkv [rows, (heads + 2 kv_heads) * head_dim] and rotates queries and keys, half-split (Su et al., RoFormer,
-  // arXiv 2104.09864). cos, sin: [positions, head_dim / 2]. Queries are scaled by 1 / sqrt(head_dim).
-  void (*rope_split)(const T* qkv, const float* cos, const float* sin, const int32_t* positions, int heads,
-                     int kv_heads, int head_dim, float* query, T* keys, T* values, int64_t begin,
-                     int64_t end);
+  // residual[row] += multiplier * delta[row] (delta may be null); out[row] = residual[row] / rms(residual[row]) * weight,
+  // or the residual as it is where weight is null.
+  void (*add_rms_norm)(float* residual, const T* delta, float multiplier, const float* weight, float epsilon,
+                       int64_t width, T* out, int64_t begin, int64_t end);
+  // x = x / rms(x) * weight for every segment of rows [begin, end).
+  void (*norm_segments)(const NormData<T>& data, int64_t begin, int64_t end);
+  // Splits qkv and rotates queries and keys, half-split (Su et al., RoFormer, arXiv 2104.09864).
+  void (*rope_split)(const RopeData<T>& data, int64_t begin, int64_t end);
   // One task of the plan and one key-value head. `scratch` has AttentionScratchFloats().
   void (*attention)(const AttentionData<T>& data, const AttentionTask& task, int kv_head, float* scratch);
   // out = silu(gate) * up for columns [begin, end) of all rows. gate_up: [rows, 2 * ffn_width], gate first.
   void (*swiglu)(const T* gate_up, int64_t rows, int64_t ffn_width, T* out, int64_t begin, int64_t end);
+  // The same with GELU in its tanh form (Hendrycks, Gimpel, arXiv 1606.08415).
+  void (*geglu)(const T* gate_up, int64_t rows, int64_t ffn_width, T* out, int64_t begin, int64_t end);
+  // y[row] += bias for columns [begin, end) of y [rows, width].
+  void (*add_bias)(T* y, const float* bias, int64_t rows, int64_t width, int64_t begin, int64_t end);
   void (*widen)(const T* in, float* out, int64_t count);
   // Blocks [begin, end) of y [rows, out] = x W^T (linear.h), rounded to T or in fp32.
   void (*multiply)(const LinearData<T>& data, T* y, int64_t begin, int64_t end);

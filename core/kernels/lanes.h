@@ -124,6 +124,19 @@ inline Lanes Silu(Lanes x) {
   return x / (1.0f + Exp(-bounded));
 }
 
+// 1 - 2 / (e^2x + 1).
+inline Lanes Tanh(Lanes x) {
+  const Lanes bounded = x > 40.0f ? Broadcast(40.0f) : x;
+  return 1.0f - 2.0f / (Exp(2.0f * bounded) + 1.0f);
+}
+
+// x (1 + tanh(u)) / 2 = x / (1 + e^-2u) with u = sqrt(2 / pi) (x + 0.044715 x^3).
+inline Lanes GeluTanh(Lanes x) {
+  const Lanes twice = 1.59576912f * (x + 0.044715f * x * x * x);
+  const Lanes bounded = twice < -87.0f ? Broadcast(-87.0f) : twice;
+  return x / (1.0f + Exp(-bounded));
+}
+
 inline Lanes Larger(Lanes a, Lanes b) { return a > b ? a : b; }
 
 inline float MaxLanes(Lanes x) {

@@ -10,15 +10,17 @@
 namespace pass::aten {
 
 void AddRmsNorm(at::Tensor& residual, const at::Tensor& delta, const at::Tensor& weight, double epsilon,
-                at::Tensor& out);
+                at::Tensor& out, double multiplier = 1.0);
+
+void NormSegments(at::Tensor& x, int64_t first, int64_t segments, const at::Tensor& weight, double epsilon);
 
 void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const at::Tensor& positions,
                const HeadShape& shape, at::Tensor& query, at::Tensor& keys, at::Tensor& values);
 
-void Attention(const AttentionPlan& plan, const HeadShape& shape, const at::Tensor& query,
+void Attention(const AttentionPlan& plan, const HeadShape& shape, int32_t window, const at::Tensor& query,
                const at::Tensor& row_keys, const at::Tensor& row_values, const at::Tensor& page_keys,
                const at::Tensor& page_values, at::Tensor& out);
 
-void SwiGlu(const at::Tensor& gate_up, at::Tensor& out);
+void Gate(Activation activation, const at::Tensor& gate_up, at::Tensor& out);
 
 }  // namespace pass::aten

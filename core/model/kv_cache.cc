@@ -42,11 +42,11 @@ void CopyToPagesOnCpu(std::span<const int> rows, const KvCache::Entry& entry, in
 
 }  // namespace
 
-int64_t KvCache::PageBytes(const LlamaConfig& config, int64_t element_bytes) {
+int64_t KvCache::PageBytes(const ModelConfig& config, int64_t element_bytes) {
   return int64_t{2} * config.num_layers * config.num_kv_heads * config.head_dim * kPageTokens * element_bytes;
 }
 
-KvCache::KvCache(const LlamaConfig& config, at::TensorOptions options, int64_t cache_bytes, int max_rows)
+KvCache::KvCache(const ModelConfig& config, at::TensorOptions options, int64_t cache_bytes, int max_rows)
     : context_length_(config.context_length) {
   const int64_t element_bytes = static_cast<int64_t>(options.dtype().itemsize());
   total_pages_ = cache_bytes / PageBytes(config, element_bytes);

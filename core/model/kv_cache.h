@@ -26,7 +26,7 @@ namespace pass {
 
 class KvCache {
  public:
-  KvCache(const LlamaConfig& config, at::TensorOptions options, int64_t cache_bytes, int max_rows);
+  KvCache(const ModelConfig& config, at::TensorOptions options, int64_t cache_bytes, int max_rows);
 
   struct Entry {
     std::vector<int32_t> pages;
@@ -48,7 +48,7 @@ class KvCache {
   at::Tensor& row_keys(int layer) { return row_keys_[layer]; }
   at::Tensor& row_values(int layer) { return row_values_[layer]; }
 
-  static int64_t PageBytes(const LlamaConfig& config, int64_t element_bytes);
+  static int64_t PageBytes(const ModelConfig& config, int64_t element_bytes);
 
  private:
   std::vector<at::Tensor> page_keys_, page_values_, row_keys_, row_values_;

@@ -58,12 +58,13 @@ at::Tensor Linear::operator()(const at::Tensor& x, const Adapted& adapted) const
     return y;
   }
   at::Tensor y = Aten(x, weight_);
+  if (bias_.defined()) y.add_(bias_);
   if (adapted.adapter != nullptr) adapted.adapter->Add(x, adapted.rows, y);
   return y;
 }
 
 at::Tensor Linear::ToFloat(const at::Tensor& x) const {
-  if (path_ != Path::kOwn) return (*this)(x).to(at::kFloat);
+  if (path_ != Path::kOwn) return Aten(x, weight_).to(at::kFloat);
   at::Tensor y = at::empty({x.size(0), out_features_}, x.options().dtype(at::kFloat));
   ForComputeType(x, [&]<typename T>(T*) {
     const kernels::LinearData<T> data = DataFor<T>(x);
@@ -90,6 +91,8 @@ void Linear::MultiplyOnThisThread(const at::Tensor& x, const Adapted& adapted, c
   ForComputeType(x, [&]<typename T>(T*) {
     kernels::ForThisCpu<T>().multiply(DataFor<T>(x), Data<T>(y), FirstBlock(begin),
                                       kernels::LinearBlocks(end));
+    if (!bias_.defined()) return;
+    kernels::ForThisCpu<T>().add_bias(Data<T>(y), Data<float>(bias_), x.size(0), out_features_, begin, end);
   });
   if (adapted.adapter != nullptr) adapted.adapter->AddOnThisThread(x, adapted.rows, y, begin, end);
 }

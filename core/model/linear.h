@@ -1,4 +1,4 @@
-// y = x W^T, row-invariant on the CPU: a packed weight for the own kernels (core/kernels/linear.h). On other devices this is
+// y = x W^T + b, row-invariant on the CPU: a packed weight for the own kernels (core/kernels/linear.h). On other devices this is
 // at::linear. Immutable; any number of threads may call it, the model uses one.
 #pragma once
 
@@ -18,10 +18,12 @@ class Linear {
   explicit Linear(const at::Tensor& weight, kernels::Reads reads = kernels::Reads::kOnce)
       : Linear(weight, weight.is_cpu() ? Path::kOwn : Path::kAten, reads) {}
   Linear(const at::Tensor& weight, Path path, kernels::Reads reads = kernels::Reads::kOnce);
+  // With a bias, fp32 [out]; undefined: none.
+  Linear(const at::Tensor& weight, const at::Tensor& bias) : Linear(weight) { bias_ = bias; }
 
   // x: [rows, in] contiguous. Returns [rows, out], with what `adapted` adds.
   at::Tensor operator()(const at::Tensor& x, const Adapted& adapted = {}) const;
-  // The same in fp32, not rounded to the compute type on the own path.
+  // The same without them in fp32, not rounded to the compute type on the own path.
   at::Tensor ToFloat(const at::Tensor& x) const;
 
   // The same for outputs [begin, end) alone, into y [rows, out], by one thread: for callers that go on with them. Only of
@@ -39,6 +41,7 @@ class Linear {
   kernels::LinearData<T> DataFor(const at::Tensor& x) const;
 
   at::Tensor weight_;  // as its path wants it
+  at::Tensor bias_;    // fp32 [out], or undefined
   int64_t out_features_ = 0;
   Path path_ = Path::kAten;
   kernels::Reads reads_ = kernels::Reads::kOnce;

@@ -14,9 +14,9 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/kernels/isa.h"
 #include "core/kernels/thread_team.h"
-#include "core/model/llama.h"
 #include "core/model/lookahead/lookahead_file.h"
 #include "core/model/lookahead/lookahead_weights.h"
+#include "core/model/transformer.h"
 
 namespace pass {
 namespace {
@@ -30,7 +30,7 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& name) try {
       "--device ", name, ": this LibTorch build has no such device; use cpu, or a CUDA build of LibTorch"));
 }
 
-absl::Status CheckLimits(const LlamaConfig& config) {
+absl::Status CheckLimits(const ModelConfig& config) {
   // Limits of the kernels (core/kernels/kernels.cc): heads of one group share a state array, heads are cut into 16 lanes.
   if (config.num_heads / config.num_kv_heads > 32) {
     return absl::InvalidArgumentError("more than 32 query heads per key-value head are not supported");
@@ -60,10 +60,10 @@ absl::StatusOr<LookaheadTokens> LoadLookahead(const LoadOptions& options, const 
   return std::move(loaded.tokens);
 }
 
-ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const LlamaConfig& config,
+ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const ModelConfig& config,
                    ComputeType compute_type, const LookaheadTokens& lookahead, int max_batch_rows) {
   ModelInfo info{.name = checkpoint.name(),
-                 .architecture = "llama",
+                 .architecture = config.architecture,
                  .dtype = compute_type == ComputeType::kBf16 ? "bf16" : "fp32",
                  .device = {},
                  .fingerprint = std::move(fingerprint),
@@ -88,7 +88,7 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   PASS_RETURN_IF_ERROR(CheckModel(options));
   PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
-  LlamaConfig config = checkpoint->config();
+  ModelConfig config = checkpoint->config();
   if (options.context_length > 0)
     config.context_length = std::min(config.context_length, options.context_length);
 
@@ -98,7 +98,7 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   const std::string fingerprint = checkpoint->Fingerprint();
   PASS_ASSIGN_OR_RETURN(const LookaheadTokens lookahead,
                         LoadLookahead(options, *checkpoint, fingerprint, loaded.warnings));
-  PASS_ASSIGN_OR_RETURN(LlamaWeights weights, LoadWeights(*checkpoint, scalar_type, device, progress));
+  PASS_ASSIGN_OR_RETURN(ModelWeights weights, LoadWeights(*checkpoint, scalar_type, device, progress));
 
   const at::TensorOptions tensor_options = at::TensorOptions().dtype(scalar_type).device(device);
   KvCache cache(config, tensor_options, options.kv_cache_bytes, options.max_batch_rows);
@@ -110,8 +110,8 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   info.device = options.device;
   LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, weights);
   weights.lm_head_rows.reset();  // the head has them if there is one
-  loaded.model = std::make_unique<Llama>(config, std::move(info), std::move(weights),
-                                         std::move(lookahead_weights), std::move(cache), num_threads);
+  loaded.model = std::make_unique<Transformer>(config, std::move(info), std::move(weights),
+                                               std::move(lookahead_weights), std::move(cache), num_threads);
   KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {

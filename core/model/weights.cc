@@ -26,9 +26,13 @@ struct Reader {
     return tensor;
   }
 
-  absl::StatusOr<at::Tensor> Norm(const std::string& name, int64_t width) const {
-    PASS_ASSIGN_OR_RETURN(at::Tensor tensor, Float(name, {width}));
-    return tensor.to(device);
+  // Vectors of these widths, joined.
+  absl::StatusOr<at::Tensor> Vector(const std::vector<std::pair<std::string, int64_t>>& parts) const {
+    std::vector<at::Tensor> tensors;
+    for (const auto& [name, width] : parts) {
+      PASS_ASSIGN_OR_RETURN(tensors.emplace_back(), Float(name, {width}));
+    }
+    return (tensors.size() == 1 ? tensors.front() : at::cat(tensors)).to(device);
   }
 
   // Several matrices with the same input, joined along their outputs.
@@ -43,20 +47,56 @@ struct Reader {
   }
 };
 
-absl::StatusOr<LayerTensors> LoadLayer(const Reader& reader, const LlamaConfig& config, int layer) {
-  const std::string prefix = absl::StrCat("model.layers.", layer, ".");
-  const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
-  const int64_t q_width = int64_t{config.num_heads} * config.head_dim;
-  const int64_t kv_width = int64_t{config.num_kv_heads} * config.head_dim;
+// Which norms there are, and under which names, as ListTensors has it.
+absl::Status LoadNorms(const Reader& reader, const ModelConfig& config, const std::string& prefix,
+                       LayerVectors& read) {
+  const auto norm = [&](const char* name) {
+    return reader.Vector({{prefix + name + "_layernorm.weight", config.width}});
+  };
+  if (config.norm_placement != NormPlacement::kPost) {
+    PASS_ASSIGN_OR_RETURN(read.attention_norm, norm("input"));
+  }
+  if (config.norm_placement == NormPlacement::kPre) {
+    PASS_ASSIGN_OR_RETURN(read.ffn_norm, norm("post_attention"));
+    return absl::OkStatus();
+  }
+  PASS_ASSIGN_OR_RETURN(read.attention_post_norm, norm("post_attention"));
+  PASS_ASSIGN_OR_RETURN(read.ffn_post_norm, norm("post_feedforward"));
+  if (config.norm_placement == NormPlacement::kSandwich) {
+    PASS_ASSIGN_OR_RETURN(read.ffn_norm, norm("pre_feedforward"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LoadAttention(const Reader& reader, const ModelConfig& config, const std::string& prefix,
+                           LayerTensors& read) {
+  const int64_t q = int64_t{config.num_heads} * config.head_dim;
+  const int64_t kv = int64_t{config.num_kv_heads} * config.head_dim;
+  const auto qkv = [&](const char* kind) -> std::vector<std::pair<std::string, int64_t>> {
+    return {{prefix + "q_proj." + kind, q}, {prefix + "k_proj." + kind, kv}, {prefix + "v_proj." + kind, kv}};
+  };
+  PASS_ASSIGN_OR_RETURN(read.qkv, reader.Fused(qkv("weight"), config.width));
+  PASS_ASSIGN_OR_RETURN(read.attention_out, reader.Fused({{prefix + "o_proj.weight", config.width}}, q));
+  if (config.qkv_bias) {
+    PASS_ASSIGN_OR_RETURN(read.qkv_bias, reader.Vector(qkv("bias")));
+  }
+  if (config.attention_out_bias) {
+    PASS_ASSIGN_OR_RETURN(read.attention_out_bias, reader.Vector({{prefix + "o_proj.bias", config.width}}));
+  }
+  if (config.qk_norm == QkNorm::kNone) return absl::OkStatus();
+  const bool whole = config.qk_norm == QkNorm::kWhole;
+  PASS_ASSIGN_OR_RETURN(read.q_norm,
+                        reader.Vector({{prefix + "q_norm.weight", whole ? q : config.head_dim}}));
+  PASS_ASSIGN_OR_RETURN(read.k_norm,
+                        reader.Vector({{prefix + "k_norm.weight", whole ? kv : config.head_dim}}));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LayerTensors> LoadLayer(const Reader& reader, const ModelConfig& config, int layer) {
+  const std::string prefix = absl::StrCat("model.layers.", layer, "."), mlp = prefix + "mlp.";
   LayerTensors read;
-  PASS_ASSIGN_OR_RETURN(read.attention_norm, reader.Norm(prefix + "input_layernorm.weight", config.width));
-  PASS_ASSIGN_OR_RETURN(read.qkv, reader.Fused({{attention + "q_proj.weight", q_width},
-                                                {attention + "k_proj.weight", kv_width},
-                                                {attention + "v_proj.weight", kv_width}},
-                                               config.width));
-  PASS_ASSIGN_OR_RETURN(read.attention_out,
-                        reader.Fused({{attention + "o_proj.weight", config.width}}, q_width));
-  PASS_ASSIGN_OR_RETURN(read.ffn_norm, reader.Norm(prefix + "post_attention_layernorm.weight", config.width));
+  PASS_RETURN_IF_ERROR(LoadNorms(reader, config, prefix, read));
+  PASS_RETURN_IF_ERROR(LoadAttention(reader, config, prefix + "self_attn.", read));
   PASS_ASSIGN_OR_RETURN(read.gate_up, reader.Fused({{mlp + "gate_proj.weight", config.ffn_width},
                                                     {mlp + "up_proj.weight", config.ffn_width}},
                                                    config.width));
@@ -67,8 +107,8 @@ absl::StatusOr<LayerTensors> LoadLayer(const Reader& reader, const LlamaConfig& 
 
 // Reads all layers, several at a time, and gives each to `take(layer, tensors)` as soon as it is read; then the rest.
 template <class TakeLayer>
-absl::StatusOr<LlamaTensors> Load(const Reader& reader, const LoadProgress& progress, const TakeLayer& take) {
-  const LlamaConfig& config = reader.checkpoint.config();
+absl::StatusOr<ModelTensors> Load(const Reader& reader, const LoadProgress& progress, const TakeLayer& take) {
+  const ModelConfig& config = reader.checkpoint.config();
   std::mutex mutex;  // of what follows
   int done = 0;
   absl::Status failed;
@@ -87,10 +127,12 @@ absl::StatusOr<LlamaTensors> Load(const Reader& reader, const LoadProgress& prog
     }
   });
   PASS_RETURN_IF_ERROR(failed);
-  LlamaTensors tensors;
+  ModelTensors tensors;
   PASS_ASSIGN_OR_RETURN(tensors.embedding,
                         reader.Fused({{"model.embed_tokens.weight", config.vocab_size}}, config.width));
-  PASS_ASSIGN_OR_RETURN(tensors.final_norm, reader.Norm("model.norm.weight", config.width));
+  PASS_ASSIGN_OR_RETURN(tensors.final_norm, reader.Vector({{"model.norm.weight", config.width}}));
+  // Here it costs nothing, and the head's scores have it too.
+  if (config.logits_multiplier != 1.0) tensors.final_norm.mul_(config.logits_multiplier);
   tensors.lm_head = tensors.embedding;
   if (!config.tied_embeddings) {
     PASS_ASSIGN_OR_RETURN(tensors.lm_head,
@@ -103,28 +145,26 @@ absl::StatusOr<LlamaTensors> Load(const Reader& reader, const LoadProgress& prog
 
 }  // namespace
 
-absl::StatusOr<LlamaTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
+absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress) {
   std::vector<LayerTensors> layers(checkpoint.config().num_layers);
   const auto keep = [&](size_t layer, LayerTensors read) { layers[layer] = std::move(read); };
-  PASS_ASSIGN_OR_RETURN(LlamaTensors tensors, Load({checkpoint, compute_type, device}, progress, keep));
+  PASS_ASSIGN_OR_RETURN(ModelTensors tensors, Load({checkpoint, compute_type, device}, progress, keep));
   tensors.layers = std::move(layers);
   return tensors;
 }
 
-absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
+absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress) {
-  LlamaWeights weights;
+  ModelWeights weights;
   weights.layers.resize(checkpoint.config().num_layers);
+  const Activation activation = checkpoint.config().activation;
   const auto pack = [&](size_t layer, const LayerTensors& read) {
-    weights.layers[layer] = {.attention_norm = read.attention_norm,
-                             .qkv = Linear(read.qkv),
-                             .attention_out = Linear(read.attention_out),
-                             .ffn_norm = read.ffn_norm,
-                             .gate_up = GatedLinear(read.gate_up),
-                             .down = Linear(read.down)};
+    weights.layers[layer] = {LayerVectors(read), Linear(read.qkv, read.qkv_bias),
+                             Linear(read.attention_out, read.attention_out_bias),
+                             GatedLinear(read.gate_up, activation), Linear(read.down)};
   };
-  PASS_ASSIGN_OR_RETURN(LlamaTensors rest, Load({checkpoint, compute_type, device}, progress, pack));
+  PASS_ASSIGN_OR_RETURN(ModelTensors rest, Load({checkpoint, compute_type, device}, progress, pack));
   weights.embedding = rest.embedding;
   weights.final_norm = rest.final_norm;
   weights.lm_head = Linear(rest.lm_head);

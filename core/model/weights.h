@@ -1,4 +1,4 @@
-// The weights of a Llama, on their device, in the layout that the step computes with.
+// The weights of a model, on their device, in the layout that the step computes with.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,48 +13,53 @@
 
 namespace pass {
 
-// One layer as it was read: plain matrices in the compute type, fused; norms fp32.
-struct LayerTensors {
-  at::Tensor attention_norm;  // [width]
-  at::Tensor qkv;             // [(heads + 2 kv_heads) * head_dim, width]
-  at::Tensor attention_out;   // [width, heads * head_dim]
-  at::Tensor ffn_norm;        // [width]
-  at::Tensor gate_up;         // [2 ffn_width, width], gate first
-  at::Tensor down;            // [width, ffn_width]
+// What of a layer is no matrix, all fp32; undefined: the model has none.
+struct LayerVectors {
+  at::Tensor attention_norm, attention_post_norm;  // [width]
+  at::Tensor ffn_norm, ffn_post_norm;              // [width]
+  at::Tensor qkv_bias;                             // [(heads + 2 kv_heads) * head_dim]
+  at::Tensor attention_out_bias;                   // [width]
+  at::Tensor q_norm, k_norm;                       // [head_dim], or of all heads together
 };
 
-struct LlamaTensors {
+// One layer as it was read: plain matrices in the compute type, fused.
+struct LayerTensors : LayerVectors {
+  at::Tensor qkv;            // [(heads + 2 kv_heads) * head_dim, width]
+  at::Tensor attention_out;  // [width, heads * head_dim]
+  at::Tensor gate_up;        // [2 ffn_width, width], gate first
+  at::Tensor down;           // [width, ffn_width]
+};
+
+struct ModelTensors {
   at::Tensor embedding;  // [vocab, width]
   std::vector<LayerTensors> layers;
-  at::Tensor final_norm;  // fp32 [width]
+  at::Tensor final_norm;  // fp32 [width], times the multiplier of the logits
   at::Tensor lm_head;     // [vocab, width]; the embedding where they are tied
 };
 
-// The same, packed for the serving step.
-struct LayerWeights {
-  at::Tensor attention_norm;  // fp32 [width]
-  Linear qkv;                 // [(heads + 2 kv_heads) * head_dim, width]
-  Linear attention_out;       // [width, heads * head_dim]
-  at::Tensor ffn_norm;        // fp32 [width]
-  GatedLinear gate_up;        // [2 ffn_width, width], gate first
-  Linear down;                // [width, ffn_width]
+// The same, packed for the serving step; the linears have their biases.
+struct LayerWeights : LayerVectors {
+  Linear qkv;
+  Linear attention_out;
+  GatedLinear gate_up;
+  Linear down;
 };
 
-struct LlamaWeights {
+struct ModelWeights {
   at::Tensor embedding;  // compute type [vocab, width]
   std::vector<LayerWeights> layers;
-  at::Tensor final_norm;  // fp32 [width]
+  at::Tensor final_norm;  // fp32 [width], times the multiplier of the logits
   Linear lm_head;         // [vocab, width]
   at::Tensor
       lm_head_rows;  // the same, plain: for the head, which scores a few tokens; the embedding where they are tied
 };
 
 // Reads and fuses. Errors as Checkpoint::Read.
-absl::StatusOr<LlamaTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
+absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress);
 
 // Reads, fuses and prepacks, one layer at a time. Errors as Checkpoint::Read.
-absl::StatusOr<LlamaWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
+absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress);
 
 }  // namespace pass

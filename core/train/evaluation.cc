@@ -139,7 +139,7 @@ absl::StatusOr<Loaded> LoadAll(const EvalOptions& options) {
   PASS_ASSIGN_OR_RETURN(LoadedModel server, LoadModel(load));
   loaded.server = std::move(server.model);
   const at::ScalarType type = options.fp32 ? at::kFloat : at::kBFloat16;
-  PASS_ASSIGN_OR_RETURN(LlamaTensors tensors, LoadTensors(*checkpoint, type, at::kCPU, nullptr));
+  PASS_ASSIGN_OR_RETURN(ModelTensors tensors, LoadTensors(*checkpoint, type, at::kCPU, nullptr));
   PASS_ASSIGN_OR_RETURN(
       const LoadedLookahead file,
       ReadLookaheadFile(options.lookahead_path, checkpoint->config(), checkpoint->Fingerprint()));

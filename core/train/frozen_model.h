@@ -7,6 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -27,10 +28,10 @@ struct Teacher {
 
 class FrozenModel {
  public:
-  FrozenModel(const LlamaConfig& config, LlamaTensors tensors);
+  FrozenModel(const ModelConfig& config, ModelTensors tensors);
 
-  const LlamaConfig& config() const { return config_; }
-  const LlamaTensors& tensors() const { return tensors_; }
+  const ModelConfig& config() const { return config_; }
+  const ModelTensors& tensors() const { return tensors_; }
   at::ScalarType compute_type() const { return tensors_.embedding.scalar_type(); }
 
   Teacher Teach(std::span<const TokenId> window) const;
@@ -44,13 +45,30 @@ class FrozenModel {
                       const LookaheadParameters& parameters) const;
 
  private:
-  at::Tensor Norm(const at::Tensor& residual, const at::Tensor& weight) const;
-  at::Tensor Rotate(const at::Tensor& heads, const at::Tensor& positions) const;
+  // Rows by head, [rows, heads or kv_heads, head_dim]: queries rotated and scaled, keys rotated.
+  struct Heads {
+    at::Tensor query, keys, values;
+  };
+  // Attention of one layer: [rows, heads * head_dim].
+  using Attend = std::function<at::Tensor(int layer, const Heads& heads)>;
 
-  LlamaConfig config_;
-  LlamaTensors tensors_;
-  RopeTables rope_;
-  at::ScalarType wide_;  // of the residual stream, norms and softmax
+  // The layers, written once: from the embeddings, in `wide_` [rows, d], to the final norm's output. `parameters`: whose
+  // adapter takes part; nullptr: none.
+  at::Tensor Layers(at::Tensor residual, const at::Tensor& positions, const LookaheadParameters* parameters,
+                    const Attend& attend) const;
+  Heads Split(const at::Tensor& qkv, int layer, const at::Tensor& positions) const;
+  // In the compute type; undefined weight: no norm.
+  at::Tensor Norm(const at::Tensor& x, const at::Tensor& weight) const;
+  at::Tensor Rotate(const at::Tensor& heads, int layer, const at::Tensor& positions) const;
+  at::Tensor Gated(const at::Tensor& gate_up) const;
+  // Ordinary attention over a window's own tokens, all by head: [T, heads * head_dim].
+  at::Tensor AttendToWindow(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
+                            int32_t window) const;
+
+  ModelConfig config_;
+  ModelTensors tensors_;
+  std::vector<RopeTables> ropes_;  // one per layer
+  at::ScalarType wide_;            // of the residual stream, norms and softmax
 };
 
 }  // namespace pass

@@ -89,8 +89,8 @@ LookaheadParameters LookaheadParameters::Leaves(at::ScalarType compute_type) con
   return leaves;
 }
 
-LookaheadParameters InitialParameters(const LlamaConfig& config, const ParameterSizes& sizes,
-                                      const LlamaTensors& model, uint64_t seed) {
+LookaheadParameters InitialParameters(const ModelConfig& config, const ParameterSizes& sizes,
+                                      const ModelTensors& model, uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   const auto random = [&](int64_t rows, int64_t columns, double scale) {
     return at::randn({rows, columns}, generator, at::kFloat).mul_(scale);
@@ -99,6 +99,7 @@ LookaheadParameters InitialParameters(const LlamaConfig& config, const Parameter
   LookaheadParameters parameters;
   parameters.embeddings = model.embedding.to(at::kCPU).to(at::kFloat).mean(0, /*keepdim=*/true) +
                           random(sizes.lookahead, width, 0.02);
+  parameters.embeddings.mul_(config.embedding_multiplier);  // to what tokens enter the layers as
   const auto linears = AdaptedLinears(config);
   for (int layer = 0; rank > 0 && layer < config.num_layers; ++layer) {
     auto& tensors = parameters.adapter.emplace_back();
@@ -117,7 +118,7 @@ LookaheadParameters InitialParameters(const LlamaConfig& config, const Parameter
   return parameters;
 }
 
-absl::Status TakeOver(const LookaheadTokens& file, const LlamaConfig& config,
+absl::Status TakeOver(const LookaheadTokens& file, const ModelConfig& config,
                       LookaheadParameters& parameters) {
   const int64_t width = parameters.embeddings.size(1), learned = file.facts.num_lookahead;
   for (int64_t row = 0; row < parameters.embeddings.size(0); ++row) {
@@ -145,7 +146,7 @@ absl::Status TakeOver(const LookaheadTokens& file, const LlamaConfig& config,
   return absl::OkStatus();
 }
 
-LookaheadTokens ToFile(const LookaheadParameters& parameters, const LlamaConfig& config, LookaheadFacts facts,
+LookaheadTokens ToFile(const LookaheadParameters& parameters, const ModelConfig& config, LookaheadFacts facts,
                        std::vector<int32_t> frequent_tokens) {
   LookaheadTokens file;
   const at::Tensor embeddings = parameters.embeddings.detach().to(at::kCPU).to(at::kFloat).contiguous();

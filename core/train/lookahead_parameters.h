@@ -47,16 +47,16 @@ struct ParameterSizes {
 
 // Embeddings: the mean of the embedding table plus noise; a of the adapter and w1 random, b and w2 zero, so that at first
 // the rows are those of bare embeddings. The same for the same seed.
-LookaheadParameters InitialParameters(const LlamaConfig& config, const ParameterSizes& sizes,
-                                      const LlamaTensors& model, uint64_t seed);
+LookaheadParameters InitialParameters(const ModelConfig& config, const ParameterSizes& sizes,
+                                      const ModelTensors& model, uint64_t seed);
 
 // Takes over into initial parameters what the file has and they want too. Further look-ahead tokens start as the file's
 // last; of a higher rank or a larger hidden size the rest stays as it is, so that the rows are at first those of the file.
 // INVALID_ARGUMENT: a rank or hidden size under the file's.
-absl::Status TakeOver(const LookaheadTokens& file, const LlamaConfig& config,
+absl::Status TakeOver(const LookaheadTokens& file, const ModelConfig& config,
                       LookaheadParameters& parameters);
 
-LookaheadTokens ToFile(const LookaheadParameters& parameters, const LlamaConfig& config, LookaheadFacts facts,
+LookaheadTokens ToFile(const LookaheadParameters& parameters, const ModelConfig& config, LookaheadFacts facts,
                        std::vector<int32_t> frequent_tokens);
 
 // Rounded to nearest even, as the file holds them, and back.

@@ -15,18 +15,19 @@ namespace pass {
 
 class RowAttention {
  public:
-  // The masks, which all layers share.
-  RowAttention(std::span<const GroupRow> rows, int64_t num_tokens, at::ScalarType compute_type,
-               at::Device device);
+  // The masks, which all layers of one window share (core/checkpoint/config.h). `softcap` of the scores; 0: none.
+  RowAttention(std::span<const GroupRow> rows, int64_t num_tokens, int32_t window, double softcap,
+               at::ScalarType compute_type, at::Device device);
 
-  // query [R, H, D], keys and values [R, K, D] of the rows themselves; prefix [K, T, D], without gradient.
+  // query [R, H, D], scaled, keys and values [R, K, D] of the rows themselves; prefix [K, T, D], without gradient.
   // Returns [R, H D].
   at::Tensor Attend(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
                     const at::Tensor& prefix_keys, const at::Tensor& prefix_values) const;
 
  private:
-  int64_t longest_;         // rows of the longest group
-  at::Tensor prefix_mask_;  // [1, R, 1, T]: 0, or far below 0 behind the anchor
+  int64_t longest_;  // rows of the longest group
+  double softcap_;
+  at::Tensor prefix_mask_;  // [1, R, 1, T]: 0, or far below 0 behind the anchor and before the window
   at::Tensor group_mask_;   // [1, R, 1, longest]
   at::Tensor
       ancestors_;  // int64 [R longest]: indices of the group's rows up to the row itself, then anything

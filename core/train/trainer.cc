@@ -80,9 +80,9 @@ absl::Status Prepare(Run& run) {
   load.num_threads = options.threads;
   PASS_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(load));
   run.sampler = std::move(loaded.model);
-  const LlamaConfig& config = run.checkpoint->config();
+  const ModelConfig& config = run.checkpoint->config();
   PASS_ASSIGN_OR_RETURN(
-      LlamaTensors tensors,
+      ModelTensors tensors,
       LoadTensors(*run.checkpoint, options.fp32 ? at::kFloat : at::kBFloat16, at::kCPU, nullptr));
   run.model = std::make_unique<FrozenModel>(config, std::move(tensors));
   run.drawer =

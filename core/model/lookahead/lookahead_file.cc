@@ -87,7 +87,7 @@ absl::StatusOr<LookaheadFacts> ReadFacts(const SafetensorsFile& file) {
   return facts;
 }
 
-absl::Status CheckFits(const std::string& path, const LookaheadFacts& facts, const LlamaConfig& config) {
+absl::Status CheckFits(const std::string& path, const LookaheadFacts& facts, const ModelConfig& config) {
   const LookaheadFacts model = FactsOf(config);
   const char* cure = "; use look-ahead tokens learned on this model";
   if (facts.architecture != model.architecture) {
@@ -105,8 +105,9 @@ absl::Status CheckFits(const std::string& path, const LookaheadFacts& facts, con
 
 }  // namespace
 
-LookaheadFacts FactsOf(const LlamaConfig& config) {
+LookaheadFacts FactsOf(const ModelConfig& config) {
   LookaheadFacts facts;
+  facts.architecture = config.architecture;
   facts.width = config.width;
   facts.layers = config.num_layers;
   facts.heads = config.num_heads;
@@ -115,7 +116,7 @@ LookaheadFacts FactsOf(const LlamaConfig& config) {
   return facts;
 }
 
-absl::StatusOr<LoadedLookahead> ReadLookaheadFile(const std::string& path, const LlamaConfig& config,
+absl::StatusOr<LoadedLookahead> ReadLookaheadFile(const std::string& path, const ModelConfig& config,
                                                   std::string_view fingerprint) {
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<SafetensorsFile> file, SafetensorsFile::Open(path));
   LoadedLookahead loaded;

@@ -73,11 +73,11 @@ struct LoadedLookahead {
 };
 
 // The facts of a model, for a file to be written or compared with.
-LookaheadFacts FactsOf(const LlamaConfig& config);
+LookaheadFacts FactsOf(const ModelConfig& config);
 
 // INVALID_ARGUMENT names the file, the field with the expected and the actual value, and the cure. Tokens
 // learned on other weights of the same shape load with a warning: a requantised model stays usable.
-absl::StatusOr<LoadedLookahead> ReadLookaheadFile(const std::string& path, const LlamaConfig& config,
+absl::StatusOr<LoadedLookahead> ReadLookaheadFile(const std::string& path, const ModelConfig& config,
                                                   std::string_view fingerprint);
 
 // INVALID_ARGUMENT: values do not fill their matrices or the facts, or the file cannot be written.

@@ -108,7 +108,7 @@ class Tensors {
   std::map<std::string_view, const TensorView*, std::less<>> by_name_;
 };
 
-std::set<std::string, std::less<>> KnownNames(const LlamaConfig& config) {
+std::set<std::string, std::less<>> KnownNames(const ModelConfig& config) {
   std::set<std::string, std::less<>> names = {kEmbeddings, kW1, kW2, kFrequent};
   for (int layer = 0; layer < config.num_layers; ++layer) {
     for (const AdaptedLinear& linear : AdaptedLinears(config)) {
@@ -131,7 +131,7 @@ absl::StatusOr<std::vector<float>> ReadEmbeddings(const Tensors& tensors, const 
   return values;
 }
 
-absl::StatusOr<std::vector<LayerAdapter>> ReadAdapter(const Tensors& tensors, const LlamaConfig& config) {
+absl::StatusOr<std::vector<LayerAdapter>> ReadAdapter(const Tensors& tensors, const ModelConfig& config) {
   std::vector<LayerAdapter> layers(static_cast<size_t>(config.num_layers));
   for (int layer = 0; layer < config.num_layers; ++layer) {
     for (const AdaptedLinear& linear : AdaptedLinears(config)) {
@@ -145,7 +145,7 @@ absl::StatusOr<std::vector<LayerAdapter>> ReadAdapter(const Tensors& tensors, co
   return layers;
 }
 
-absl::StatusOr<LookaheadHead> ReadHead(const Tensors& tensors, const LlamaConfig& config) {
+absl::StatusOr<LookaheadHead> ReadHead(const Tensors& tensors, const ModelConfig& config) {
   LookaheadHead head;
   PASS_ASSIGN_OR_RETURN(head.w1, tensors.ReadMatrix(kW1, kAnySize, 2 * config.width));
   PASS_ASSIGN_OR_RETURN(head.w2, tensors.ReadMatrix(kW2, config.width, head.w1.rows));
@@ -185,7 +185,7 @@ void AddAdapterViews(const std::vector<LayerAdapter>& adapter, std::vector<Tenso
 
 }  // namespace
 
-std::array<AdaptedLinear, 4> AdaptedLinears(const LlamaConfig& config) {
+std::array<AdaptedLinear, 4> AdaptedLinears(const ModelConfig& config) {
   const int64_t q_width = int64_t{config.num_heads} * config.head_dim;
   const int64_t kv_width = int64_t{config.num_kv_heads} * config.head_dim;
   return {{{"qkv", &LayerAdapter::qkv, q_width + 2 * kv_width, config.width},
@@ -194,7 +194,7 @@ std::array<AdaptedLinear, 4> AdaptedLinears(const LlamaConfig& config) {
            {"down", &LayerAdapter::down, config.width, config.ffn_width}}};
 }
 
-absl::Status ReadLookaheadTensors(const SafetensorsFile& file, const LlamaConfig& config,
+absl::Status ReadLookaheadTensors(const SafetensorsFile& file, const ModelConfig& config,
                                   LookaheadTokens& tokens) {
   const Tensors tensors(file);
   PASS_RETURN_IF_ERROR(tensors.RefuseOthers(KnownNames(config)));

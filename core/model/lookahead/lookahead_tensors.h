@@ -21,11 +21,11 @@ struct AdaptedLinear {
   int64_t out = 0;
   int64_t in = 0;
 };
-std::array<AdaptedLinear, 4> AdaptedLinears(const LlamaConfig& config);
+std::array<AdaptedLinear, 4> AdaptedLinears(const ModelConfig& config);
 
 // Fills tokens.embeddings, adapter and head; tokens.facts has been read and fits `config`. INVALID_ARGUMENT names the
 // file, the tensor and the cure.
-absl::Status ReadLookaheadTensors(const SafetensorsFile& file, const LlamaConfig& config,
+absl::Status ReadLookaheadTensors(const SafetensorsFile& file, const ModelConfig& config,
                                   LookaheadTokens& tokens);
 
 // Writes the file with this metadata. INVALID_ARGUMENT: values and sizes disagree, or the file cannot be written.

@@ -4,7 +4,7 @@
 
 namespace pass {
 
-LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const LlamaWeights& model) {
+LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const ModelWeights& model) {
   LookaheadWeights weights;
   if (tokens.facts.num_lookahead == 0) return weights;
   const at::TensorOptions options = model.embedding.options();

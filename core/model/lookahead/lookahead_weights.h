@@ -20,6 +20,6 @@ struct LookaheadWeights {
 };
 
 // For a model with these weights. Nothing for tokens without a look-ahead token.
-LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const LlamaWeights& model);
+LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const ModelWeights& model);
 
 }  // namespace pass

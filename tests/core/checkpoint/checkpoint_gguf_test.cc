@@ -78,7 +78,7 @@ TEST(GgufCheckpoint, NeedsOnlyTheSizes) {
   const auto checkpoint = Open(WithKeys(kSizes, "llama"));
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ((*checkpoint)->name(), "tiny");
-  EXPECT_EQ((*checkpoint)->config().rope_theta, 10000.0);
+  EXPECT_EQ((*checkpoint)->config().ropes[0].theta, 10000.0);
 }
 
 TEST(GgufCheckpoint, NamesAMissingSize) {
@@ -109,16 +109,18 @@ TEST(GgufCheckpoint, RefusesSizesThatAreAbsurdOrDoNotGoTogether) {
 }
 
 TEST(GgufCheckpoint, RefusesOtherArchitecturesByName) {
-  ExpectInvalid(Open(WithKeys(kSizes, "qwen2")).status(), {"tiny.gguf", "'qwen2'", "that is: llama"});
+  ExpectInvalid(Open(WithKeys(kSizes, "plamo")).status(), {"tiny.gguf", "'plamo'", "that is: llama"});
+  ExpectInvalid(Open(WithKeys(kSizes, "qwen3moe")).status(), {"'qwen3moe'", "choose among experts"});
+  ExpectInvalid(Open(WithKeys(kSizes, "qwen35")).status(), {"'qwen35'", "a recurrent state"});
   ExpectInvalid(Open(WithKeys(kSizes, "")).status(), {"tiny.gguf", "(none)"});
 }
 
 TEST(GgufCheckpoint, RefusesAnotherArchitectureBeforeItJudgesTensors) {
-  GgufBuilder builder = WithKeys(kSizes, "qwen2");
+  GgufBuilder builder = WithKeys(kSizes, "plamo");
   builder.tensors.front().type = kGgmlIq2Xxs;
   builder.tensors.back().offset = 3;
   const absl::Status status = Open(builder).status();
-  ExpectInvalid(status, {"tiny.gguf", "architecture 'qwen2' is not served"});
+  ExpectInvalid(status, {"tiny.gguf", "architecture 'plamo' is not served"});
   EXPECT_EQ(status.message().find("tensor"), absl::string_view::npos) << status;
 }
 
@@ -129,10 +131,8 @@ TEST(GgufCheckpoint, RefusesFeaturesByName) {
     ExpectInvalid(Open(builder).status(), {"tiny.gguf", words});
   };
   refuses([](GgufBuilder& b) { b.AddUint32("llama.expert_count", 8); }, "llama.expert_count");
-  refuses([](GgufBuilder& b) { b.AddUint32("llama.attention.sliding_window", 64); },
-          "llama.attention.sliding_window");
   refuses([](GgufBuilder& b) { b.AddUint32("split.count", 3); }, "one of 3 parts");
-  refuses([](GgufBuilder& b) { b.AddString("llama.rope.scaling.type", "yarn"); }, "'yarn'");
+  refuses([](GgufBuilder& b) { b.AddString("llama.rope.scaling.type", "longrope"); }, "'longrope'");
   refuses([](GgufBuilder& b) { b.AddString("general.type", "adapter"); }, "an adapter (LoRA), no model");
   refuses([](GgufBuilder& b) { b.AddFloat32("llama.rope.scaling.factor", -4); },
           "factor of -4 has no meaning");
@@ -151,7 +151,7 @@ TEST(GgufCheckpoint, ReadsLinearRopeScalingAsLlamaCppDoes) {
     change(builder);
     const auto checkpoint = Open(builder);
     EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
-    return checkpoint.ok() ? (*checkpoint)->config().rope_linear_factor : -1;
+    return checkpoint.ok() ? (*checkpoint)->config().ropes[0].linear_factor : -1;
   };
   const auto with_type = [&factor](const char* type) {
     return factor([type](GgufBuilder& b) {
@@ -184,12 +184,13 @@ TEST(GgufCheckpoint, NamesATensorThatIsMissingOrHasAnotherShape) {
 
 TEST(GgufCheckpoint, NamesATensorThatTheStepWouldNotUse) {
   GgufBuilder builder = Tiny();
-  builder.tensors.push_back({.name = "blk.0.attn_q.bias",
+  builder.tensors.push_back({.name = "blk.0.ffn_up.bias",
                              .dimensions = {32},
                              .type = kGgmlF32,
                              .data = std::string(128, '\0'),
                              .offset = {}});
-  ExpectInvalid(Open(builder).status(), {"tiny.gguf", "'blk.0.attn_q.bias'", "no weight of a plain Llama"});
+  ExpectInvalid(Open(builder).status(),
+                {"tiny.gguf", "'blk.0.ffn_up.bias'", "no weight that the step of this llama has a use for"});
 }
 
 // The divisors that llama.cpp's converter stores for llama3 scaling, by the release's own formula.
@@ -247,7 +248,7 @@ TEST(GgufCheckpoint, RecognisesTheRopeScalingOfLlama3) {
   builder.Tensor("rope_freqs.weight").data = data;
   const auto checkpoint = Open(builder);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-  const auto& scaling = (*checkpoint)->config().rope_scaling;
+  const auto& scaling = (*checkpoint)->config().ropes[0].llama3;
   ASSERT_TRUE(scaling.has_value());
   EXPECT_EQ(scaling->factor, 32.0);
   EXPECT_EQ(scaling->low_freq_factor, 1.0);

@@ -173,7 +173,8 @@ TEST(HuggingFaceCheckpoint, NamesATensorThatIsMissingSurplusOrOfAnotherShape) {
   ExpectInvalid(open([](TinyWeights& w) { w.erase("lm_head.weight"); }), {"'lm_head.weight' is missing"});
   ExpectInvalid(
       open([](TinyWeights& w) { w["model.layers.0.self_attn.q_proj.bias"] = w["model.norm.weight"]; }),
-      {"model.safetensors", "'model.layers.0.self_attn.q_proj.bias'", "no weight of a plain Llama"});
+      {"model.safetensors", "'model.layers.0.self_attn.q_proj.bias'",
+       "no weight that the step of this llama has a use for"});
   static constexpr char kLora[] = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
   ExpectInvalid(open([](TinyWeights& w) {
                   const TinyTensor one = w["model.norm.weight"];
@@ -202,11 +203,11 @@ TEST(HuggingFaceConfig, ReadsLlama3ScalingAsEitherTransformersWritesIt) {
   });
   for (const auto* checkpoint : {&older, &newer}) {
     ASSERT_TRUE(checkpoint->ok()) << checkpoint->status();
-    const LlamaConfig& config = (**checkpoint)->config();
-    EXPECT_EQ(config.rope_theta, 500000.0);
-    ASSERT_TRUE(config.rope_scaling.has_value());
-    EXPECT_EQ(config.rope_scaling->factor, 32.0);
-    EXPECT_EQ(config.rope_scaling->original_context_length, 8192);
+    const ModelConfig& config = (**checkpoint)->config();
+    EXPECT_EQ(config.ropes[0].theta, 500000.0);
+    ASSERT_TRUE(config.ropes[0].llama3.has_value());
+    EXPECT_EQ(config.ropes[0].llama3->factor, 32.0);
+    EXPECT_EQ(config.ropes[0].llama3->original_context_length, 8192);
   }
 }
 
@@ -215,23 +216,24 @@ TEST(HuggingFaceConfig, ReadsLinearRopeScaling) {
     config["rope_scaling"] = {{"type", "linear"}, {"factor", 2.0}};
   });
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-  EXPECT_EQ((*checkpoint)->config().rope_linear_factor, 2.0);
-  EXPECT_FALSE((*checkpoint)->config().rope_scaling.has_value());
+  EXPECT_EQ((*checkpoint)->config().ropes[0].linear_factor, 2.0);
+  EXPECT_FALSE((*checkpoint)->config().ropes[0].llama3.has_value());
 }
 
 TEST(HuggingFaceConfig, RefusesFeaturesByName) {
   const std::vector<std::pair<json, std::string>> cases = {
-      {{{"model_type", "qwen2"}},
-       "model_type is 'qwen2', which is not served; use a model of one that is: llama"},
-      {{{"model_type", nullptr}}, "model_type is '(none)'"},
+      {{{"model_type", "plamo"}}, "model_type 'plamo' is not served; use a model of one that is: llama"},
+      {{{"model_type", "qwen3_moe"}}, "'qwen3_moe' is not served: its layers choose among experts"},
+      {{{"model_type", "lfm2"}}, "'lfm2' is not served: its layers carry a recurrent state"},
+      {{{"model_type", nullptr}}, "model_type '(none)'"},
       {{{"architectures", {"LlamaForSequenceClassification"}}}, "architectures"},
       {{{"hidden_act", "gelu"}}, "hidden_act is 'gelu'"},
-      {{{"attention_bias", true}}, "attention_bias is true"},
       {{{"mlp_bias", true}}, "mlp_bias is true"},
       {{{"sliding_window", 4096}}, "sliding_window is set"},
       {{{"quantization_config", {{"quant_method", "gptq"}}}}, "quantization_config is set"},
       {{{"partial_rotary_factor", 0.5}}, "partial_rotary_factor"},
-      {{{"rope_scaling", {{"rope_type", "yarn"}}}}, "rope_scaling of type 'yarn'"},
+      {{{"rope_scaling", {{"rope_type", "longrope"}}}}, "rope_scaling of type 'longrope'"},
+      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", -2.0}}}}, "YaRN with factor -2"},
       {{{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}}}, "rope_scaling of type 'dynamic'"},
       {{{"rope_scaling", {{"type", "linear"}}}}, "factor is missing"},
       {{{"rope_scaling", {{"type", "linear"}, {"factor", 0.0}}}}, "factor of 0 has no meaning"},
@@ -240,6 +242,11 @@ TEST(HuggingFaceConfig, RefusesFeaturesByName) {
   for (const auto& [change, words] : cases) {
     ExpectInvalid(OpenWith([&](json& config) { config.update(change); }).status(), {"config.json", words});
   }
+}
+
+TEST(HuggingFaceConfig, WithBiasesAsksForTheirTensors) {
+  const auto checkpoint = OpenWith([](json& config) { config["attention_bias"] = true; });
+  ExpectInvalid(checkpoint.status(), {"'model.layers.0.self_attn.q_proj.bias' is missing"});
 }
 
 TEST(HuggingFaceConfig, TakesTheDefaultsOfTransformersForWhatIsAbsent) {
@@ -252,7 +259,7 @@ TEST(HuggingFaceConfig, TakesTheDefaultsOfTransformersForWhatIsAbsent) {
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ((*checkpoint)->config().rms_epsilon, 1e-6);
   EXPECT_EQ((*checkpoint)->config().context_length, 2048);
-  EXPECT_EQ((*checkpoint)->config().rope_theta, 10000.0);
+  EXPECT_EQ((*checkpoint)->config().ropes[0].theta, 10000.0);
   const std::vector<std::pair<std::string, std::string>> sizes = {
       {"vocab_size", "asks for [32000, 32]"},
       {"hidden_size", "asks for [8, 4096]"},

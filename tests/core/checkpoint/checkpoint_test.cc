@@ -17,7 +17,7 @@ namespace {
 
 void ExpectWeights(const Checkpoint& checkpoint, const TinyWeights& weights) {
   size_t num_tensors = 0;
-  for (const LlamaTensor& wanted : ListTensors(checkpoint.config())) {
+  for (const ModelTensor& wanted : ListTensors(checkpoint.config())) {
     ASSERT_TRUE(weights.contains(wanted.name)) << wanted.name;
     const TinyTensor& tensor = weights.at(wanted.name);
     std::vector<float> values(tensor.values.size());
@@ -45,7 +45,7 @@ TEST(Checkpoint, GivesTheSameWeightsAndConfigFromBothFormats) {
     const auto hf = OpenCheckpoint(WriteHuggingFace(folder, weights, tied));
     ASSERT_TRUE(hf.ok()) << hf.status();
     for (const Checkpoint* checkpoint : {gguf->get(), hf->get()}) {
-      const LlamaConfig& config = checkpoint->config();
+      const ModelConfig& config = checkpoint->config();
       EXPECT_EQ(config.vocab_size, 8);
       EXPECT_EQ(config.width, 32);
       EXPECT_EQ(config.ffn_width, 64);
@@ -55,8 +55,8 @@ TEST(Checkpoint, GivesTheSameWeightsAndConfigFromBothFormats) {
       EXPECT_EQ(config.head_dim, 8);
       EXPECT_EQ(config.context_length, 128);
       EXPECT_FLOAT_EQ(static_cast<float>(config.rms_epsilon), 1e-5f);
-      EXPECT_EQ(config.rope_theta, 10000.0);
-      EXPECT_FALSE(config.rope_scaling.has_value());
+      EXPECT_EQ(config.ropes[0].theta, 10000.0);
+      EXPECT_FALSE(config.ropes[0].llama3.has_value());
       EXPECT_EQ(config.tied_embeddings, tied);
       EXPECT_EQ(checkpoint->Has("lm_head.weight"), !tied);
       ExpectWeights(*checkpoint, weights);

@@ -20,14 +20,14 @@
 namespace pass {
 namespace {
 
-constexpr LlamaConfig kWide = {.vocab_size = 8,
-                               .width = 256,
-                               .ffn_width = 512,
-                               .num_layers = 1,
-                               .num_heads = 4,
-                               .num_kv_heads = 2,
-                               .head_dim = 64,
-                               .context_length = 128};
+const ModelConfig kWide = {.vocab_size = 8,
+                           .width = 256,
+                           .ffn_width = 512,
+                           .num_layers = 1,
+                           .num_heads = 4,
+                           .num_kv_heads = 2,
+                           .head_dim = 64,
+                           .context_length = 128};
 
 // A file of kWide's tensors: the table and the head of one type, the linears of another, norms F32. Random blocks, but
 // for the scale, which is 1: the last two bytes of Q6_K's, the first two of others, and of Q4_1 the minimum behind it.
@@ -41,7 +41,7 @@ GgufBuilder WideGguf(TensorType table, TensorType linears) {
   builder.AddUint32("llama.attention.head_count", 4);
   builder.AddUint32("llama.attention.head_count_kv", 2);
   std::mt19937 random(3);
-  for (const LlamaTensor& tensor : ListTensors(kWide)) {
+  for (const ModelTensor& tensor : ListTensors(kWide)) {
     const bool is_norm = tensor.shape.size() == 1;
     const bool is_table = tensor.shape.front() == kWide.vocab_size;
     const TensorType type = is_norm ? TensorType::kF32 : is_table ? table : linears;
@@ -78,7 +78,7 @@ TEST(CheckpointWeights, Q4FilesWithTheTableAndHeadInQ6KAreRead) {
     const TemporaryFolder folder;
     const auto checkpoint = OpenCheckpoint(folder.Write("wide.gguf", builder.Build()));
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-    for (const LlamaTensor& tensor : ListTensors(kWide)) {
+    for (const ModelTensor& tensor : ListTensors(kWide)) {
       const auto values = ReadTensor(**checkpoint, tensor.name, tensor.shape);
       ASSERT_TRUE(values.ok()) << values.status();
       if (tensor.rotary_heads > 0) continue;  // their rows are brought into another order

@@ -54,6 +54,10 @@ TEST_P(LinearOfType, AgreesWithATen) {
     const at::Tensor weight = at::randn({out, 576}).to(GetParam()), x = at::randn({9, 576}).to(GetParam());
     const at::Tensor expected = Linear::Aten(x.to(at::kFloat), weight.to(at::kFloat)).to(GetParam());
     EXPECT_TRUE(at::allclose(Linear(weight)(x), expected, tolerance, tolerance)) << out << " outputs";
+    const at::Tensor bias = at::randn({out}) * 10;
+    EXPECT_TRUE(
+        at::allclose(Linear(weight, bias)(x), expected + bias.to(GetParam()), tolerance, 4 * tolerance))
+        << out << " outputs with a bias";
   }
 }
 

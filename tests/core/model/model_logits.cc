@@ -13,8 +13,8 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/base/status_macros.h"
-#include "core/model/llama.h"
 #include "core/model/load.h"
+#include "core/model/transformer.h"
 
 namespace pass {
 namespace {
@@ -23,14 +23,14 @@ using nlohmann::json;
 
 constexpr int32_t kSequenceTokens = 1024;
 
-absl::StatusOr<SequenceId> IdOf(Llama& model, std::map<int64_t, SequenceId>& ids, int64_t name) {
+absl::StatusOr<SequenceId> IdOf(Transformer& model, std::map<int64_t, SequenceId>& ids, int64_t name) {
   const auto it = ids.find(name);
   if (it != ids.end()) return it->second;
   PASS_ASSIGN_OR_RETURN(const SequenceId id, model.Open(kSequenceTokens));
   return ids.emplace(name, id).first->second;
 }
 
-absl::Status RunForward(Llama& model, std::map<int64_t, SequenceId>& ids, const json& step) {
+absl::Status RunForward(Transformer& model, std::map<int64_t, SequenceId>& ids, const json& step) {
   std::vector<Row> rows;
   for (const json& row : step.at("rows")) {
     PASS_ASSIGN_OR_RETURN(const SequenceId id, IdOf(model, ids, row.at("sequence").get<int64_t>()));
@@ -49,7 +49,7 @@ absl::Status RunForward(Llama& model, std::map<int64_t, SequenceId>& ids, const 
   return absl::OkStatus();
 }
 
-absl::Status RunGreedy(Llama& model, const json& step) {
+absl::Status RunGreedy(Transformer& model, const json& step) {
   const std::vector<int32_t> prompt = step.at("greedy").get<std::vector<int32_t>>();
   const SamplingOptions greedy{.temperature = 0.0};
   PASS_ASSIGN_OR_RETURN(const SequenceId id, model.Open(kSequenceTokens));
@@ -81,7 +81,7 @@ absl::Status Run(const std::string& model_path, const std::string& lookahead, co
   if (lookahead != "-") options.lookahead_path = lookahead;
   options.compute_type = dtype == "fp32" ? ComputeType::kFp32 : ComputeType::kBf16;
   PASS_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(options));
-  auto& model = static_cast<Llama&>(*loaded.model);
+  auto& model = static_cast<Transformer&>(*loaded.model);
   std::map<int64_t, SequenceId> ids;
   for (const json& step : json::parse(std::cin)) {
     PASS_RETURN_IF_ERROR(step.contains("greedy") ? RunGreedy(model, step) : RunForward(model, ids, step));

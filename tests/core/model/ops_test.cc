@@ -25,7 +25,44 @@ class StepOps : public ::testing::TestWithParam<at::ScalarType> {
   void SetUp() override { at::manual_seed(5); }
   at::TensorOptions options() const { return at::TensorOptions().dtype(GetParam()); }
   at::Tensor Random(std::vector<int64_t> shape) const { return at::randn(shape).to(GetParam()); }
+  void AttendsAsATenDoes(const HeadShape& shape, int32_t window) const;
 };
+
+// Over pages, a tree, a chain across a page's end and a sequence without a committed token.
+void StepOps::AttendsAsATenDoes(const HeadShape& shape, int32_t window) const {
+  const int64_t num_pages = 20;
+  const at::Tensor page_keys = Random({num_pages, shape.kv_heads, shape.head_dim, kPageTokens});
+  const at::Tensor page_values = Random({num_pages, shape.kv_heads, kPageTokens, shape.head_dim});
+  const std::vector<int32_t> first = {3, 7, 1, 12}, second = {5, 6}, third = {9};
+  const std::vector<AttentionRow> rows = {
+      // A tree behind 37 committed tokens: a chain of three, and two more children of its root.
+      {37, -1, 37, first.data()},
+      {38, 0, 37, first.data()},
+      {39, 1, 37, first.data()},
+      {38, 0, 37, first.data()},
+      {39, 3, 37, first.data()},
+      {38, 0, 37, first.data()},
+      // A chain across a page's end, behind 15 tokens.
+      {15, -1, 15, second.data()},
+      {16, 6, 15, second.data()},
+      {17, 7, 15, second.data()},
+      // A sequence without a committed token.
+      {0, -1, 0, third.data()},
+      {1, 9, 0, third.data()}};
+  const int64_t count = static_cast<int64_t>(rows.size());
+  const at::Tensor query = at::randn({count, shape.heads, shape.head_dim}) / 4;
+  const at::Tensor row_keys = Random({count, shape.kv_heads, shape.head_dim});
+  const at::Tensor row_values = Random({count, shape.kv_heads, shape.head_dim});
+  at::Tensor expected = at::empty({count, int64_t{shape.heads} * shape.head_dim}, options());
+  aten::Attention(PlanAttention(rows, 4), shape, window, query, row_keys, row_values, page_keys, page_values,
+                  expected);
+  for (const int rows_per_task : {1, 4, kMaxTaskRows}) {
+    at::Tensor out = at::empty_like(expected);
+    Attention(PlanAttention(rows, rows_per_task), shape, window, query, row_keys, row_values, page_keys,
+              page_values, out);
+    ExpectClose(out, expected, Tolerance(GetParam()));
+  }
+}
 
 TEST_P(StepOps, NormalisesAsATenDoes) {
   for (const int64_t rows : {1, 2, 9, 40}) {
@@ -43,70 +80,91 @@ TEST_P(StepOps, NormalisesAsATenDoes) {
   }
 }
 
+TEST_P(StepOps, AddsAMultipleAndLeavesOutTheNormAsATenDoes) {
+  for (const int64_t width : {64, 100}) {
+    at::Tensor residual = at::randn({9, width}), copy = residual.clone();
+    const at::Tensor delta = Random({9, width});
+    at::Tensor out = at::empty({9, width}, options()), expected = at::empty_like(out);
+    AddRmsNorm(residual, delta, /*weight=*/{}, 1e-5, out, 0.22);
+    aten::AddRmsNorm(copy, delta, /*weight=*/{}, 1e-5, expected, 0.22);
+    ExpectClose(residual, copy, 1e-6);
+    ExpectClose(out, expected, Tolerance(GetParam()));
+  }
+}
+
+TEST_P(StepOps, NormalisesSegmentsAsATenDoes) {
+  struct Case {
+    int64_t first, segments, width;
+  };
+  // Query heads, key heads behind them, and a whole projection.
+  for (const Case& c : {Case{0, 5, 16}, Case{80, 2, 16}, Case{0, 1, 80}, Case{3, 2, 20}}) {
+    at::Tensor x = Random({21, 144}), copy = x.clone();
+    const at::Tensor before = x.clone(), weight = at::randn({c.width});
+    NormSegments(x, c.first, c.segments, weight, 1e-5);
+    aten::NormSegments(copy, c.first, c.segments, weight, 1e-5);
+    ExpectClose(x, copy, Tolerance(GetParam()));
+    const int64_t end = c.first + c.segments * c.width;
+    EXPECT_TRUE(x.narrow(1, 0, c.first).equal(before.narrow(1, 0, c.first)));
+    EXPECT_TRUE(x.narrow(1, end, 144 - end).equal(before.narrow(1, end, 144 - end)));
+  }
+}
+
 TEST_P(StepOps, RotatesAsATenDoes) {
-  for (const HeadShape shape : {HeadShape{9, 3, 64}, HeadShape{4, 2, 16}, HeadShape{8, 8, 128}}) {
-    LlamaConfig config = testing::TinyConfig();
-    config.head_dim = shape.head_dim;
-    const RopeTables tables = MakeRopeTables(config, at::kCPU);
-    const int64_t rows = 21;
-    const at::Tensor qkv = Random({rows, (shape.heads + 2 * shape.kv_heads) * shape.head_dim});
-    const at::Tensor positions = at::randint(config.context_length, {rows}, at::kInt);
-    at::Tensor query = at::empty({rows, shape.heads, shape.head_dim}, at::kFloat),
-               query2 = at::empty_like(query);
-    at::Tensor keys = at::empty({rows, shape.kv_heads, shape.head_dim}, options()),
-               keys2 = at::empty_like(keys);
-    at::Tensor values = at::empty_like(keys), values2 = at::empty_like(keys);
-    RopeSplit(qkv, tables, positions, shape, query, keys, values);
-    aten::RopeSplit(qkv, tables, positions, shape, query2, keys2, values2);
-    ExpectClose(query, query2, 1e-5);
-    ExpectClose(keys, keys2, Tolerance(GetParam()));
-    EXPECT_TRUE(values.equal(values2));
+  // Whole heads; a part of each, and queries of a scale of their own that grows with the position; nothing.
+  for (const int rotary_dim : {0, 8, kNoRope}) {
+    for (HeadShape shape : {HeadShape{9, 3, 64}, HeadShape{4, 2, 16}, HeadShape{8, 8, 128}}) {
+      ModelConfig config = testing::TinyConfig();
+      config.head_dim = shape.head_dim;
+      if (rotary_dim > 0) {
+        config.rotary_dim = rotary_dim;
+        config.query_scaling = QueryScaling{.beta = 0.5, .original_context_length = 20};
+        shape.scale = 0.3;
+      }
+      const int rope = rotary_dim == kNoRope ? kNoRope : 0;
+      const RopeTables tables = MakeRopeTables(config, rope, at::kCPU);
+      const int64_t rows = 21;
+      const at::Tensor qkv = Random({rows, (shape.heads + 2 * shape.kv_heads) * shape.head_dim});
+      const at::Tensor positions = at::randint(config.context_length, {rows}, at::kInt);
+      at::Tensor query = at::empty({rows, shape.heads, shape.head_dim}, at::kFloat),
+                 query2 = at::empty_like(query);
+      at::Tensor keys = at::empty({rows, shape.kv_heads, shape.head_dim}, options()),
+                 keys2 = at::empty_like(keys);
+      at::Tensor values = at::empty_like(keys), values2 = at::empty_like(keys);
+      RopeSplit(qkv, tables, positions, shape, query, keys, values);
+      aten::RopeSplit(qkv, tables, positions, shape, query2, keys2, values2);
+      ExpectClose(query, query2, 1e-5);
+      ExpectClose(keys, keys2, Tolerance(GetParam()));
+      EXPECT_TRUE(values.equal(values2));
+    }
   }
 }
 
 TEST_P(StepOps, GatesAsATenDoes) {
   const at::Tensor gate_up = Random({11, 2 * 96}) * 20;  // far into both tails of the sigmoid
   at::Tensor out = at::empty({11, 96}, options()), expected = at::empty_like(out);
-  SwiGlu(gate_up, out);
-  aten::SwiGlu(gate_up, expected);
-  ExpectClose(out, expected, Tolerance(GetParam()));
+  for (const Activation activation : {Activation::kSilu, Activation::kGeluTanh}) {
+    Gate(activation, gate_up, out);
+    aten::Gate(activation, gate_up, expected);
+    ExpectClose(out, expected, Tolerance(GetParam()));
+  }
 }
 
 TEST_P(StepOps, AttendsAsATenDoesOverPagesAndTrees) {
   for (const HeadShape shape : {HeadShape{9, 3, 64}, HeadShape{4, 2, 16}, HeadShape{2, 1, 128}}) {
-    const int64_t num_pages = 20;
-    const at::Tensor page_keys = Random({num_pages, shape.kv_heads, shape.head_dim, kPageTokens});
-    const at::Tensor page_values = Random({num_pages, shape.kv_heads, kPageTokens, shape.head_dim});
-    const std::vector<int32_t> first = {3, 7, 1, 12}, second = {5, 6}, third = {9};
-    const std::vector<AttentionRow> rows = {
-        // A tree behind 37 committed tokens: a chain of three, and two more children of its root.
-        {37, -1, 37, first.data()},
-        {38, 0, 37, first.data()},
-        {39, 1, 37, first.data()},
-        {38, 0, 37, first.data()},
-        {39, 3, 37, first.data()},
-        {38, 0, 37, first.data()},
-        // A chain across a page's end, behind 15 tokens.
-        {15, -1, 15, second.data()},
-        {16, 6, 15, second.data()},
-        {17, 7, 15, second.data()},
-        // A sequence without a committed token.
-        {0, -1, 0, third.data()},
-        {1, 9, 0, third.data()}};
-    const int64_t count = static_cast<int64_t>(rows.size());
-    const at::Tensor query = at::randn({count, shape.heads, shape.head_dim}) / 4;
-    const at::Tensor row_keys = Random({count, shape.kv_heads, shape.head_dim});
-    const at::Tensor row_values = Random({count, shape.kv_heads, shape.head_dim});
-    at::Tensor expected = at::empty({count, int64_t{shape.heads} * shape.head_dim}, options());
-    aten::Attention(PlanAttention(rows, 4), shape, query, row_keys, row_values, page_keys, page_values,
-                    expected);
-    for (const int rows_per_task : {1, 4, kMaxTaskRows}) {
-      at::Tensor out = at::empty_like(expected);
-      Attention(PlanAttention(rows, rows_per_task), shape, query, row_keys, row_values, page_keys,
-                page_values, out);
-      ExpectClose(out, expected, Tolerance(GetParam()));
-    }
+    AttendsAsATenDoes(shape, /*window=*/0);
   }
+}
+
+TEST_P(StepOps, AttendsAsATenDoesThroughWindows) {
+  for (const int32_t window : {1, 2, 5, 16, 17, 30, 64}) {
+    SCOPED_TRACE(window);
+    AttendsAsATenDoes({9, 3, 64}, window);
+    AttendsAsATenDoes({4, 2, 16}, window);
+  }
+}
+
+TEST_P(StepOps, CapsAndScalesScoresAsATenDoes) {
+  AttendsAsATenDoes({.heads = 4, .kv_heads = 1, .head_dim = 32, .softcap = 0.5}, /*window=*/0);
 }
 
 INSTANTIATE_TEST_SUITE_P(, StepOps, ::testing::Values(at::kFloat, at::kBFloat16),

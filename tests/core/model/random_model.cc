@@ -16,31 +16,34 @@ namespace {
 
 class RandomCheckpoint final : public Checkpoint {
  public:
-  RandomCheckpoint(const LlamaConfig& config, uint64_t seed) : config_(config), seed_(seed) {}
+  RandomCheckpoint(const ModelConfig& config, uint64_t seed) : config_(config), seed_(seed) {}
 
-  const LlamaConfig& config() const override { return config_; }
+  const ModelConfig& config() const override { return config_; }
   const std::string& name() const override { return name_; }
   std::string Fingerprint() const override { return std::string(32, '0'); }
   bool Has(std::string_view) const override { return true; }
   absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
                     std::span<float> out) const override {
     std::mt19937_64 generator(seed_ ^ std::hash<std::string_view>()(tensor));
-    const bool norm = shape.size() == 1;
+    const bool norm = tensor.find("norm") != tensor.npos;
     std::normal_distribution<float> values(norm ? 1.0f : 0.0f,
-                                           norm ? 0.1f : 1.0f / std::sqrt(static_cast<float>(shape.back())));
+                                           norm ? 0.1f
+                                           : shape.size() == 1
+                                               ? 0.5f  // a bias
+                                               : 1.0f / std::sqrt(static_cast<float>(shape.back())));
     for (float& value : out) value = values(generator);
     return absl::OkStatus();
   }
 
  private:
-  LlamaConfig config_;
+  ModelConfig config_;
   uint64_t seed_;
   std::string name_ = "random";
 };
 
 }  // namespace
 
-LlamaConfig TinyConfig() {
+ModelConfig TinyConfig() {
   return {.vocab_size = 96,
           .width = 64,
           .ffn_width = 96,
@@ -52,7 +55,7 @@ LlamaConfig TinyConfig() {
           .tied_embeddings = false};
 }
 
-LlamaConfig SmolLmWidths() {
+ModelConfig SmolLmWidths() {
   return {.vocab_size = 512,
           .width = 576,
           .ffn_width = 1536,
@@ -61,11 +64,59 @@ LlamaConfig SmolLmWidths() {
           .num_kv_heads = 3,
           .head_dim = 64,
           .context_length = 512,
-          .rope_theta = 100000.0,
+          .ropes = {{.theta = 100000.0}},
           .tied_embeddings = true};
 }
 
-LookaheadTokens MakeRandomLookahead(const LlamaConfig& config, const RandomLookahead& sizes, uint64_t seed) {
+ModelConfig SandwichConfig() {
+  ModelConfig config = TinyConfig();
+  config.architecture = "gemma3";
+  config.num_heads = 3;
+  config.num_kv_heads = 1;
+  config.head_dim = 32;
+  config.ropes = {{.theta = 1e6, .linear_factor = 8.0}, {.theta = 10000.0}};
+  config.layers = {{.window = 11, .rope = 1}, {.window = 0, .rope = 0}, {.window = 11, .rope = 1}};
+  config.norm_placement = NormPlacement::kSandwich;
+  config.qk_norm = QkNorm::kHead;
+  config.activation = Activation::kGeluTanh;
+  config.embedding_multiplier = 8.0;
+  config.attention_scale = 0.2;
+  config.attention_softcap = 5.0;
+  config.logits_softcap = 4.0;
+  config.tied_embeddings = true;
+  return config;
+}
+
+ModelConfig ScaledConfig() {
+  ModelConfig config = TinyConfig();
+  config.architecture = "granite";
+  config.width = 80;
+  config.ffn_width = 112;
+  config.num_heads = 6;
+  config.rotary_dim = 8;
+  config.layers = {{}, {.rope = kNoRope}, {.window = 20}};
+  config.embedding_multiplier = 12.0;
+  config.residual_multiplier = 0.22;
+  config.attention_scale = 0.3;
+  config.logits_multiplier = 0.125;
+  return config;
+}
+
+ModelConfig PostNormConfig() {
+  ModelConfig config = TinyConfig();
+  config.architecture = "olmo2";
+  config.head_dim = 48;
+  config.ropes[0].yarn =
+      YarnRopeScaling{.factor = 4.0, .attention_factor = 1.1, .original_context_length = 32};
+  config.norm_placement = NormPlacement::kPost;
+  config.qk_norm = QkNorm::kWhole;
+  config.qkv_bias = true;
+  config.attention_out_bias = true;
+  config.query_scaling = QueryScaling{.beta = 0.1, .original_context_length = 16};
+  return config;
+}
+
+LookaheadTokens MakeRandomLookahead(const ModelConfig& config, const RandomLookahead& sizes, uint64_t seed) {
   std::mt19937_64 generator(seed);
   std::normal_distribution<float> normal;
   // Values of variance 1 / columns, cut off to bf16.
@@ -97,12 +148,12 @@ LookaheadTokens MakeRandomLookahead(const LlamaConfig& config, const RandomLooka
   return tokens;
 }
 
-std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const LlamaConfig& config, uint64_t seed) {
+std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint64_t seed) {
   return std::make_unique<RandomCheckpoint>(config, seed);
 }
 
-std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType type, uint64_t seed,
-                                       const RandomLookahead& lookahead, int64_t kv_pages) {
+std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
+                                             const RandomLookahead& lookahead, int64_t kv_pages) {
   const RandomCheckpoint checkpoint(config, seed);
   const at::ScalarType scalar_type = type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
   auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, nullptr);
@@ -112,7 +163,7 @@ std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType ty
   KvCache cache(config, at::TensorOptions().dtype(scalar_type), kv_pages * page_bytes, kMaxRows);
   const LookaheadTokens tokens = MakeRandomLookahead(config, lookahead, seed + 1);
   const ModelInfo info{.name = "random",
-                       .architecture = "llama",
+                       .architecture = config.architecture,
                        .dtype = type == ComputeType::kBf16 ? "bf16" : "fp32",
                        .device = "cpu",
                        .fingerprint = checkpoint.Fingerprint(),
@@ -126,8 +177,8 @@ std::unique_ptr<Llama> MakeRandomLlama(const LlamaConfig& config, ComputeType ty
                        .shortlist_size = static_cast<int>(std::min<int64_t>(128, config.vocab_size)),
                        .max_batch_rows = kMaxRows};
   LookaheadWeights lookahead_weights = MakeLookaheadWeights(tokens, *weights);
-  return std::make_unique<Llama>(config, info, *std::move(weights), std::move(lookahead_weights),
-                                 std::move(cache), /*num_threads=*/2);
+  return std::make_unique<Transformer>(config, info, *std::move(weights), std::move(lookahead_weights),
+                                       std::move(cache), /*num_threads=*/2);
 }
 
 }  // namespace pass::testing

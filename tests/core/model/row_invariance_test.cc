@@ -10,14 +10,17 @@
 namespace pass {
 namespace {
 
-using ::pass::testing::MakeRandomLlama;
+using ::pass::testing::MakeRandomModel;
+using ::pass::testing::PostNormConfig;
 using ::pass::testing::RandomLookahead;
+using ::pass::testing::SandwichConfig;
+using ::pass::testing::ScaledConfig;
 using ::pass::testing::SmolLmWidths;
 using ::pass::testing::TinyConfig;
 
 struct Case {
   const char* name;
-  LlamaConfig config;
+  ModelConfig config;
   ComputeType type;
   RandomLookahead lookahead;
 };
@@ -25,7 +28,7 @@ struct Case {
 class RowInvariance : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    model_ = MakeRandomLlama(GetParam().config, GetParam().type, /*seed=*/7, GetParam().lookahead,
+    model_ = MakeRandomModel(GetParam().config, GetParam().type, /*seed=*/7, GetParam().lookahead,
                              /*kv_pages=*/256);
   }
 
@@ -84,7 +87,7 @@ class RowInvariance : public ::testing::TestWithParam<Case> {
   }
 
   std::mt19937_64 generator_{20240607};
-  std::unique_ptr<Llama> model_;
+  std::unique_ptr<Transformer> model_;
 };
 
 TEST_P(RowInvariance, ChunkedPrefillOfAnyChunkSizeGivesTheSameBits) {
@@ -258,7 +261,13 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"TinyFp32Adapted", TinyConfig(), ComputeType::kFp32, kOddRank},
                       Case{"SmolLmBf16", SmolLmWidths(), ComputeType::kBf16, kPlain},
                       Case{"SmolLmBf16Adapted", SmolLmWidths(), ComputeType::kBf16, kAdapted},
-                      Case{"SmolLmFp32Adapted", SmolLmWidths(), ComputeType::kFp32, kAdapted}),
+                      Case{"SmolLmFp32Adapted", SmolLmWidths(), ComputeType::kFp32, kAdapted},
+                      Case{"SandwichBf16Adapted", SandwichConfig(), ComputeType::kBf16, kAdapted},
+                      Case{"SandwichFp32", SandwichConfig(), ComputeType::kFp32, kPlain},
+                      Case{"ScaledBf16", ScaledConfig(), ComputeType::kBf16, kPlain},
+                      Case{"ScaledFp32Adapted", ScaledConfig(), ComputeType::kFp32, kAdapted},
+                      Case{"PostNormBf16Adapted", PostNormConfig(), ComputeType::kBf16, kAdapted},
+                      Case{"PostNormFp32", PostNormConfig(), ComputeType::kFp32, kPlain}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

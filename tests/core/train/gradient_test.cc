@@ -15,8 +15,15 @@ constexpr ParameterSizes kSizes{.lookahead = 3, .adapter_rank = 2, .head_hidden 
 
 LossOptions AllOfTheVocabulary() { return {.least_likely = 0, .vocabulary_every = 1, .recurrent_steps = 2}; }
 
-TEST(GradientTest, EqualsFiniteDifferencesInEveryTensor) {
-  const FrozenModel model = MakeFrozenModel(at::kDouble);
+class GradientTest : public ::testing::TestWithParam<ModelConfig> {};
+
+INSTANTIATE_TEST_SUITE_P(, GradientTest,
+                         ::testing::Values(testing::TinyConfig(), testing::SandwichConfig(),
+                                           testing::ScaledConfig(), testing::PostNormConfig()),
+                         [](const auto& test) { return test.param.architecture; });
+
+TEST_P(GradientTest, EqualsFiniteDifferencesInEveryTensor) {
+  const FrozenModel model = MakeFrozenModel(at::kDouble, GetParam());
   LookaheadParameters parameters = MakeParameters(model, kSizes, at::kDouble);
   const std::vector<TokenId> window = MakeWindow(12, 1);
   const std::vector<GroupRow> rows = PlanGroups({.lookahead = 3, .anchors = 5, .window = 12}, 2);

@@ -11,7 +11,7 @@ namespace pass {
 namespace {
 
 using testing::MakeFrozenModel;
-using testing::MakeRandomLlama;
+using testing::MakeRandomModel;
 using testing::MakeWindow;
 
 TEST(LearningTest, DivergenceFallsOnATinyModel) {
@@ -46,13 +46,15 @@ TEST(LearningTest, AGradientThatIsNoNumberChangesNothing) {
 }
 
 // Rows with adapter, head and recurrent step: the trainer's differentiable formulation against the server's.
-TEST(LearningTest, RowsAndProposalsAreThoseOfTheServedModel) {
-  const LlamaConfig config = testing::TinyConfig();
+class OfEveryFamily : public ::testing::TestWithParam<ModelConfig> {};
+
+TEST_P(OfEveryFamily, RowsAndProposalsAreThoseOfTheServedModel) {
+  const ModelConfig& config = GetParam();
   const testing::RandomLookahead sizes{.count = 3, .rank = 4, .hidden = 16};
-  const std::unique_ptr<Llama> served =
-      MakeRandomLlama(config, ComputeType::kFp32, testing::kModelSeed, sizes);
+  const std::unique_ptr<Transformer> served =
+      MakeRandomModel(config, ComputeType::kFp32, testing::kModelSeed, sizes);
   const LookaheadTokens file = testing::MakeRandomLookahead(config, sizes, testing::kModelSeed + 1);
-  const FrozenModel model = MakeFrozenModel(at::kFloat);
+  const FrozenModel model = MakeFrozenModel(at::kFloat, config);
   LookaheadParameters parameters =
       InitialParameters(config, {.lookahead = 3, .adapter_rank = 4, .head_hidden = 16}, model.tensors(), 0);
   ASSERT_TRUE(TakeOver(file, config, parameters).ok());
@@ -81,7 +83,10 @@ TEST(LearningTest, RowsAndProposalsAreThoseOfTheServedModel) {
   EXPECT_LT((logits->narrow(0, 0, 20) - teacher.logits).abs().max().item().toDouble(), 2e-3);
   const at::Tensor states =
       model.LookaheadRows(teacher, GroupsBehindAll(kAnchor, kAnchor, 3), parameters).detach();
-  const at::Tensor row_logits = at::linear(states, model.tensors().lm_head);
+  at::Tensor row_logits = at::linear(states, model.tensors().lm_head);
+  if (config.logits_softcap > 0) {
+    row_logits = at::tanh(row_logits / config.logits_softcap) * config.logits_softcap;
+  }
   EXPECT_LT((logits->narrow(0, 20, 3) - row_logits).abs().max().item().toDouble(), 2e-3);
 
   const auto results = served->Forward(rows);
@@ -106,6 +111,11 @@ TEST(LearningTest, RowsAndProposalsAreThoseOfTheServedModel) {
   ASSERT_TRUE(deeper.ok());
   expect_same(deeper->front(), model.HeadStep(first, at::tensor({int64_t{drafted}}), parameters));
 }
+
+INSTANTIATE_TEST_SUITE_P(LearningTest, OfEveryFamily,
+                         ::testing::Values(testing::TinyConfig(), testing::SandwichConfig(),
+                                           testing::ScaledConfig(), testing::PostNormConfig()),
+                         [](const auto& test) { return test.param.architecture; });
 
 TEST(LearningTest, AFileHoldsWhatWasLearned) {
   const FrozenModel model = MakeFrozenModel(at::kFloat);

@@ -18,12 +18,12 @@ namespace pass::testing {
 
 inline constexpr uint64_t kModelSeed = 11;
 
-inline FrozenModel MakeFrozenModel(at::ScalarType type) {
+inline FrozenModel MakeFrozenModel(at::ScalarType type, const ModelConfig& config = TinyConfig()) {
   at::set_num_threads(
       1);  // as in training; a team of threads for a tiny model would only wait for each other
-  auto tensors = LoadTensors(*MakeRandomCheckpoint(TinyConfig(), kModelSeed), type, at::kCPU, nullptr);
+  auto tensors = LoadTensors(*MakeRandomCheckpoint(config, kModelSeed), type, at::kCPU, nullptr);
   PASS_CHECK(tensors.ok());
-  return FrozenModel(TinyConfig(), *std::move(tensors));
+  return FrozenModel(config, *std::move(tensors));
 }
 
 // Every tensor random: the adapter's b and the head's w2 too, so that everything has an effect.

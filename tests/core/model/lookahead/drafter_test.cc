@@ -14,8 +14,8 @@
 namespace pass {
 namespace {
 
-using ::pass::testing::MakeRandomLlama;
 using ::pass::testing::MakeRandomLookahead;
+using ::pass::testing::MakeRandomModel;
 using ::pass::testing::SmolLmWidths;
 using ::pass::testing::TinyConfig;
 
@@ -30,7 +30,7 @@ at::Tensor ToTensor(const Bf16Matrix& matrix) {
 
 struct Case {
   const char* name;
-  LlamaConfig config;
+  ModelConfig config;
   at::ScalarType type;
   int64_t hidden;
 };
@@ -39,7 +39,7 @@ class DrafterOfType : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     at::manual_seed(21);
-    const LlamaConfig& config = GetParam().config;
+    const ModelConfig& config = GetParam().config;
     weights_ = *MakeRandomLookahead(config, {.count = 1, .hidden = GetParam().hidden}, /*seed=*/5).head;
     embedding_ = at::randn({config.vocab_size, config.width}).to(GetParam().type);
     lm_head_ = at::randn({config.vocab_size, config.width}).to(GetParam().type);
@@ -242,7 +242,7 @@ class ModelDrafts : public ::testing::Test {
   static constexpr SamplingOptions kGreedy{.temperature = 0.0};
 
   void Make(const testing::RandomLookahead& lookahead, ComputeType type = ComputeType::kBf16) {
-    model_ = MakeRandomLlama(SmolLmWidths(), type, /*seed=*/3, lookahead);
+    model_ = MakeRandomModel(SmolLmWidths(), type, /*seed=*/3, lookahead);
     id_ = *model_->Open(100);
   }
 
@@ -277,7 +277,7 @@ class ModelDrafts : public ::testing::Test {
     return proposals->front();
   }
 
-  std::unique_ptr<Llama> model_;
+  std::unique_ptr<Transformer> model_;
   SequenceId id_ = 0;
 };
 

@@ -20,7 +20,7 @@ namespace {
 absl::Status WriteFixedToken(const std::string& model_path, int64_t token, int64_t count,
                              const std::string& out_path) {
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(model_path));
-  const LlamaConfig& config = checkpoint->config();
+  const ModelConfig& config = checkpoint->config();
   if (token < 0 || token >= config.vocab_size) {
     return absl::InvalidArgumentError(absl::StrCat("TOKEN must be from 0 to ", config.vocab_size - 1));
   }

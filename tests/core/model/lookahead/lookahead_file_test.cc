@@ -18,8 +18,8 @@ using Metadata = std::map<std::string, std::string, std::less<>>;
 
 constexpr const char kFingerprint[] = "0123456789abcdef0123456789abcdef";
 
-LlamaConfig Config() {
-  LlamaConfig config;
+ModelConfig Config() {
+  ModelConfig config;
   config.vocab_size = 8;
   config.width = 3;
   config.ffn_width = 4;
@@ -221,14 +221,14 @@ TEST_F(LookaheadFile, WarnsOfOtherWeightsButLoads) {
 }
 
 TEST_F(LookaheadFile, IsRefusedForAModelOfAnotherShapeNamingTheField) {
-  const std::vector<std::pair<std::string, std::function<void(LlamaConfig&)>>> changes = {
-      {"width is 3, the model's is 5", [](LlamaConfig& c) { c.width = 5; }},
-      {"layers is 2, the model's is 3", [](LlamaConfig& c) { c.num_layers = 3; }},
-      {"heads is 4, the model's is 8", [](LlamaConfig& c) { c.num_heads = 8; }},
-      {"kv_heads is 1, the model's is 2", [](LlamaConfig& c) { c.num_kv_heads = 2; }},
-      {"vocabulary is 8, the model's is 9", [](LlamaConfig& c) { c.vocab_size = 9; }}};
+  const std::vector<std::pair<std::string, std::function<void(ModelConfig&)>>> changes = {
+      {"width is 3, the model's is 5", [](ModelConfig& c) { c.width = 5; }},
+      {"layers is 2, the model's is 3", [](ModelConfig& c) { c.num_layers = 3; }},
+      {"heads is 4, the model's is 8", [](ModelConfig& c) { c.num_heads = 8; }},
+      {"kv_heads is 1, the model's is 2", [](ModelConfig& c) { c.num_kv_heads = 2; }},
+      {"vocabulary is 8, the model's is 9", [](ModelConfig& c) { c.vocab_size = 9; }}};
   for (const auto& [words, change] : changes) {
-    LlamaConfig config = Config();
+    ModelConfig config = Config();
     change(config);
     ExpectInvalid(ReadLookaheadFile(path_, config, kFingerprint).status(),
                   {"tiny.lookahead.safetensors", words, "learned on this model"});

@@ -1,4 +1,5 @@
-// The Llama architecture behind the seam: one ragged forward over rows of many sequences.
+// A transformer's decoder behind the seam: one ragged forward over rows of many sequences. All families are one block with
+// switches (core/checkpoint/config.h).
 //
 // Shapes: R rows, d width. The residual stream is fp32 [R, d]; everything that a linear reads is in the compute type.
 // Thread: the engine's; torch's intra-op threads belong to it.
@@ -20,11 +21,11 @@
 
 namespace pass {
 
-class Llama final : public LanguageModel {
+class Transformer final : public LanguageModel {
  public:
   // `num_threads`: that compute, at least 1.
-  Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, LookaheadWeights lookahead,
-        KvCache cache, int num_threads);
+  Transformer(const ModelConfig& config, ModelInfo info, ModelWeights weights, LookaheadWeights lookahead,
+              KvCache cache, int num_threads);
 
   const ModelInfo& info() const override { return info_; }
   KvUsage kv_usage() const override { return cache_.usage(); }
@@ -52,8 +53,13 @@ class Llama final : public LanguageModel {
     at::Tensor states, logits;
   };
   absl::StatusOr<Outputs> Step(std::span<const Row> rows, std::span<const int64_t> wanted);
-  // Residual stream after the last layer, fp32 [R, d].
-  at::Tensor Hidden(std::span<const Row> rows);
+  // Before the final norm: the residual stream, fp32 [R, d], and what the last block adds to it, [R, d].
+  struct HiddenRows {
+    at::Tensor residual, delta;
+  };
+  HiddenRows Hidden(std::span<const Row> rows);
+  // Queries and keys of qkv, in place; where the model has norms for them.
+  void NormQueriesAndKeys(const LayerWeights& weights, at::Tensor& qkv) const;
   void Embed(std::span<const Row> rows, at::Tensor& residual) const;
   AttentionPlan PlanFor(std::span<const Row> rows) const;
   // What a row asked for, from its logits, and its shortlist if it asked for that.
@@ -64,12 +70,12 @@ class Llama final : public LanguageModel {
   ReadRow Read(const Row& row, const at::Tensor& logits, int64_t index) const;
   static void KeepTorchOnThisThread();
 
-  LlamaConfig config_;
+  ModelConfig config_;
   HeadShape shape_;
   ModelInfo info_;
-  LlamaWeights weights_;
+  ModelWeights weights_;
   LookaheadWeights lookahead_;
-  RopeTables rope_;
+  std::vector<RopeTables> ropes_;  // one per layer
   KvCache cache_;
   Drafter drafter_;
   ThreadTeam team_;

@@ -1,10 +1,11 @@
-#include "core/model/llama.h"
+#include "core/model/transformer.h"
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -32,16 +33,24 @@ void WidenRow(const at::Tensor& logits, int64_t index, std::span<float> out) {
   }
 }
 
+// c tanh(x / c) of each; nothing for a cap of 0.
+void CapLogits(double cap, std::span<float> logits) {
+  if (cap <= 0) return;
+  const auto c = static_cast<float>(cap);
+  for (float& logit : logits) logit = c * std::tanh(logit / c);
+}
+
 }  // namespace
 
-Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, LookaheadWeights lookahead,
-             KvCache cache, int num_threads)
+Transformer::Transformer(const ModelConfig& config, ModelInfo info, ModelWeights weights,
+                         LookaheadWeights lookahead, KvCache cache, int num_threads)
     : config_(config),
-      shape_{config.num_heads, config.num_kv_heads, config.head_dim},
+      shape_{config.num_heads, config.num_kv_heads, config.head_dim, config.attention_scale,
+             config.attention_softcap},
       info_(std::move(info)),
       weights_(std::move(weights)),
       lookahead_(std::move(lookahead)),
-      rope_(MakeRopeTables(config, weights_.embedding.device())),
+      ropes_(MakeRopeTablesOfLayers(config, weights_.embedding.device())),
       cache_(std::move(cache)),
       drafter_(config.vocab_size, info_.shortlist_size, std::move(lookahead_.head)),
       team_(num_threads),
@@ -56,13 +65,13 @@ Llama::Llama(const LlamaConfig& config, ModelInfo info, LlamaWeights weights, Lo
 }
 
 // The team computes; what is left to torch is small. Its own threads would wait for each other by spinning.
-void Llama::KeepTorchOnThisThread() {
+void Transformer::KeepTorchOnThisThread() {
   thread_local bool kept = false;
   if (!kept) at::set_num_threads(1);
   kept = true;
 }
 
-absl::Status Llama::CheckRow(std::span<const Row> rows, int index) const {
+absl::Status Transformer::CheckRow(std::span<const Row> rows, int index) const {
   const Row& row = rows[index];
   const KvCache::Entry* entry = cache_.Find(row.sequence);
   if (entry == nullptr) return Broken(index, "its sequence is not open");
@@ -87,7 +96,7 @@ absl::Status Llama::CheckRow(std::span<const Row> rows, int index) const {
   return absl::OkStatus();
 }
 
-absl::Status Llama::Check(std::span<const Row> rows) const {
+absl::Status Transformer::Check(std::span<const Row> rows) const {
   if (rows.empty()) return absl::InternalError("a forward without rows");
   if (std::ssize(rows) > info_.max_batch_rows) {
     return absl::InternalError(
@@ -97,13 +106,13 @@ absl::Status Llama::Check(std::span<const Row> rows) const {
   return absl::OkStatus();
 }
 
-Llama::Buffers Llama::BuffersFor(int64_t rows) {
+Transformer::Buffers Transformer::BuffersFor(int64_t rows) {
   const auto first = [rows](const at::Tensor& buffer) { return buffer.narrow(0, 0, rows); };
   return {first(buffers_.residual), first(buffers_.normed), first(buffers_.query), first(buffers_.attended),
           first(buffers_.activated)};
 }
 
-void Llama::Embed(std::span<const Row> rows, at::Tensor& residual) const {
+void Transformer::Embed(std::span<const Row> rows, at::Tensor& residual) const {
   residual.zero_();
   std::vector<int64_t> tokens, token_rows, lookaheads, lookahead_rows;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -112,17 +121,18 @@ void Llama::Embed(std::span<const Row> rows, at::Tensor& residual) const {
     (ordinary ? token_rows : lookahead_rows).push_back(static_cast<int64_t>(i));
   }
   const auto copy = [&](const at::Tensor& table, const std::vector<int64_t>& ids,
-                        const std::vector<int64_t>& targets) {
+                        const std::vector<int64_t>& targets, double multiplier) {
     if (ids.empty()) return;
     const auto device = residual.device();
-    residual.index_copy_(0, at::tensor(targets).to(device),
-                         table.index_select(0, at::tensor(ids).to(device)).to(at::kFloat));
+    at::Tensor embedded = table.index_select(0, at::tensor(ids).to(device)).to(at::kFloat);
+    if (multiplier != 1.0) embedded.mul_(multiplier);
+    residual.index_copy_(0, at::tensor(targets).to(device), embedded);
   };
-  copy(weights_.embedding, tokens, token_rows);
-  copy(lookahead_.embeddings, lookaheads, lookahead_rows);
+  copy(weights_.embedding, tokens, token_rows, config_.embedding_multiplier);
+  copy(lookahead_.embeddings, lookaheads, lookahead_rows, 1.0);
 }
 
-AttentionPlan Llama::PlanFor(std::span<const Row> rows) const {
+AttentionPlan Transformer::PlanFor(std::span<const Row> rows) const {
   std::vector<AttentionRow> attention_rows;
   attention_rows.reserve(rows.size());
   for (const Row& row : rows) {
@@ -135,7 +145,15 @@ AttentionPlan Llama::PlanFor(std::span<const Row> rows) const {
   return PlanAttention(attention_rows, rows_per_task);
 }
 
-at::Tensor Llama::Hidden(std::span<const Row> rows) {
+void Transformer::NormQueriesAndKeys(const LayerWeights& weights, at::Tensor& qkv) const {
+  if (!weights.q_norm.defined()) return;
+  const int64_t q_width = int64_t{shape_.heads} * shape_.head_dim;
+  const int64_t kv_width = int64_t{shape_.kv_heads} * shape_.head_dim;
+  NormSegments(qkv, 0, q_width / weights.q_norm.size(0), weights.q_norm, config_.rms_epsilon);
+  NormSegments(qkv, q_width, kv_width / weights.k_norm.size(0), weights.k_norm, config_.rms_epsilon);
+}
+
+Transformer::HiddenRows Transformer::Hidden(std::span<const Row> rows) {
   Buffers b = BuffersFor(static_cast<int64_t>(rows.size()));
   Embed(rows, b.residual);
   const AttentionPlan plan = PlanFor(rows);
@@ -148,45 +166,56 @@ at::Tensor Llama::Hidden(std::span<const Row> rows) {
   const bool adapts = !adapted_rows.empty() && !lookahead_.adapter.empty();
   const at::Tensor positions = at::tensor(position_of_row, at::kInt).to(options_.device());
 
+  const double multiplier = config_.residual_multiplier;
   at::Tensor delta;  // what the last block adds to the residual stream
+  const auto post_norm = [&](const at::Tensor& weight) {
+    if (weight.defined()) NormSegments(delta, 0, 1, weight, config_.rms_epsilon);
+  };
   for (int layer = 0; layer < config_.num_layers; ++layer) {
     const LayerWeights& w = weights_.layers[layer];
     const auto adapted = [&](const LinearAdapter AdaptedLayer::*linear) {
       return adapts ? Adapted{&(lookahead_.adapter[layer].*linear), adapted_rows} : Adapted{};
     };
-    AddRmsNorm(b.residual, delta, w.attention_norm, config_.rms_epsilon, b.normed);
-    RopeSplit(w.qkv(b.normed, adapted(&AdaptedLayer::qkv)), rope_, positions, shape_, b.query,
-              cache_.row_keys(layer), cache_.row_values(layer));
-    Attention(plan, shape_, b.query, cache_.row_keys(layer), cache_.row_values(layer),
-              cache_.page_keys(layer), cache_.page_values(layer), b.attended);
+    AddRmsNorm(b.residual, delta, w.attention_norm, config_.rms_epsilon, b.normed, multiplier);
+    at::Tensor qkv = w.qkv(b.normed, adapted(&AdaptedLayer::qkv));
+    NormQueriesAndKeys(w, qkv);
+    RopeSplit(qkv, ropes_[layer], positions, shape_, b.query, cache_.row_keys(layer),
+              cache_.row_values(layer));
+    Attention(plan, shape_, config_.layer(layer).window, b.query, cache_.row_keys(layer),
+              cache_.row_values(layer), cache_.page_keys(layer), cache_.page_values(layer), b.attended);
     delta = w.attention_out(b.attended, adapted(&AdaptedLayer::attention_out));
-    AddRmsNorm(b.residual, delta, w.ffn_norm, config_.rms_epsilon, b.normed);
+    post_norm(w.attention_post_norm);
+    AddRmsNorm(b.residual, delta, w.ffn_norm, config_.rms_epsilon, b.normed, multiplier);
     w.gate_up(b.normed, adapted(&AdaptedLayer::gate_up), b.activated);
     delta = w.down(b.activated, adapted(&AdaptedLayer::down));
+    post_norm(w.ffn_post_norm);
   }
-  b.residual.add_(delta);
-  return b.residual;
+  return {b.residual, delta};
 }
 
-absl::StatusOr<Llama::Outputs> Llama::Step(std::span<const Row> rows, std::span<const int64_t> wanted) {
+absl::StatusOr<Transformer::Outputs> Transformer::Step(std::span<const Row> rows,
+                                                       std::span<const int64_t> wanted) {
   PASS_RETURN_IF_ERROR(Check(rows));
   const c10::InferenceMode guard;
   const TeamScope scope(&team_);
   KeepTorchOnThisThread();
   last_rows_.assign(rows.begin(), rows.end());
-  const at::Tensor hidden = Hidden(rows);
+  const HiddenRows hidden = Hidden(rows);
   if (wanted.empty()) return Outputs{};
-  const at::Tensor index = at::tensor(std::vector<int64_t>(wanted.begin(), wanted.end())).to(hidden.device());
-  at::Tensor selected = hidden.index_select(0, index);
-  Outputs outputs{.states = at::empty({selected.size(0), config_.width}, options_), .logits = {}};
-  AddRmsNorm(selected, /*delta=*/{}, weights_.final_norm, config_.rms_epsilon, outputs.states);
+  const at::Tensor index =
+      at::tensor(std::vector<int64_t>(wanted.begin(), wanted.end())).to(hidden.residual.device());
+  at::Tensor residual = hidden.residual.index_select(0, index);
+  Outputs outputs{.states = at::empty({residual.size(0), config_.width}, options_), .logits = {}};
+  AddRmsNorm(residual, hidden.delta.index_select(0, index), weights_.final_norm, config_.rms_epsilon,
+             outputs.states, config_.residual_multiplier);
   outputs.logits = weights_.lm_head(outputs.states);
   return outputs;
 }
 
-Llama::ReadRow Llama::Read(const Row& row, const at::Tensor& logits, int64_t index) const {
+Transformer::ReadRow Transformer::Read(const Row& row, const at::Tensor& logits, int64_t index) const {
   std::vector<float> row_logits(static_cast<size_t>(config_.vocab_size));
   WidenRow(logits, index, row_logits);
+  CapLogits(config_.logits_softcap, row_logits);
   if (row.output != RowOutput::kShortlist) return {.result = ReadOut(row_logits, row), .shortlist = {}};
   ReadRow read;
   absl::StatusOr<Shortlist> best = BestTokens(row_logits, info_.shortlist_size);
@@ -195,7 +224,7 @@ Llama::ReadRow Llama::Read(const Row& row, const at::Tensor& logits, int64_t ind
   return read;
 }
 
-absl::StatusOr<std::vector<RowResult>> Llama::Forward(std::span<const Row> rows) try {
+absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row> rows) try {
   std::vector<int64_t> wanted;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].output != RowOutput::kNothing) wanted.push_back(static_cast<int64_t>(i));
@@ -221,16 +250,18 @@ absl::StatusOr<std::vector<RowResult>> Llama::Forward(std::span<const Row> rows)
   return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
 }
 
-absl::StatusOr<at::Tensor> Llama::ForwardLogits(std::span<const Row> rows) try {
+absl::StatusOr<at::Tensor> Transformer::ForwardLogits(std::span<const Row> rows) try {
   std::vector<int64_t> all(rows.size());
   std::iota(all.begin(), all.end(), 0);
   PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, all));
-  return outputs.logits.to(at::kFloat).to(at::kCPU);
+  at::Tensor logits = outputs.logits.to(at::kFloat).to(at::kCPU);
+  CapLogits(config_.logits_softcap, {logits.data_ptr<float>(), static_cast<size_t>(logits.numel())});
+  return logits;
 } catch (const std::exception& error) {
   return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
 }
 
-absl::StatusOr<std::vector<Proposal>> Llama::Propose(std::span<const ProposalRequest> requests) try {
+absl::StatusOr<std::vector<Proposal>> Transformer::Propose(std::span<const ProposalRequest> requests) try {
   const c10::InferenceMode guard;
   const TeamScope scope(&team_);
   KeepTorchOnThisThread();
@@ -239,12 +270,12 @@ absl::StatusOr<std::vector<Proposal>> Llama::Propose(std::span<const ProposalReq
   return absl::InternalError(absl::StrCat("proposals failed: ", error.what()));
 }
 
-void Llama::Close(SequenceId id) {
+void Transformer::Close(SequenceId id) {
   cache_.Close(id);
   drafter_.Close(id);
 }
 
-absl::Status Llama::Commit(SequenceId id, std::span<const int> rows) try {
+absl::Status Transformer::Commit(SequenceId id, std::span<const int> rows) try {
   const KvCache::Entry* entry = cache_.Find(id);
   if (entry == nullptr) return absl::InternalError("commit to a sequence that is not open");
   int parent = kCommittedPrefix;
