@@ -1,12 +1,10 @@
 """A model file in transformers, as the reference that pass-server is measured or compared against."""
 
-import os
 import pathlib
 
 
 def load_reference(path, dtype):
     """A GGUF file or a Hugging Face folder as a transformers model that never stops by itself. dtype: "float32" or "bfloat16"."""
-    os.environ.setdefault("TQDM_DISABLE", "1")  # no progress bars
     import torch
     import transformers
 

@@ -4,12 +4,27 @@
 #include <cstddef>
 #include <cstdlib>
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace pass::kernels {
 namespace {
 
 constexpr const char* kVariable = "PASS_MAX_ISA";
-constexpr std::array<Isa, 5> kAll = {Isa::kGeneric, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni,
-                                     Isa::kAvx512Bf16};
+constexpr std::array<Isa, 6> kAll = {Isa::kGeneric,    Isa::kAvx2,       Isa::kAvx512,
+                                     Isa::kAvx512Vnni, Isa::kAvx512Bf16, Isa::kAmxBf16};
+
+// Tiles are large, so Linux lends them to processes that ask (Documentation/arch/x86/xstate.rst). For all threads.
+bool MayUseTiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
 
 Isa Detect() {
 #if defined(__x86_64__)
@@ -20,7 +35,8 @@ Isa Detect() {
     return Isa::kAvx2;
   }
   if (!__builtin_cpu_supports("avx512vnni")) return Isa::kAvx512;
-  return __builtin_cpu_supports("avx512bf16") ? Isa::kAvx512Bf16 : Isa::kAvx512Vnni;
+  if (!__builtin_cpu_supports("avx512bf16")) return Isa::kAvx512Vnni;
+  return __builtin_cpu_supports("amx-bf16") && MayUseTiles() ? Isa::kAmxBf16 : Isa::kAvx512Bf16;
 #else
   return Isa::kGeneric;
 #endif
@@ -28,9 +44,9 @@ Isa Detect() {
 
 // oneDNN and ATen choose their own kernels, and read their limits when they are first used.
 void LimitLibraries(Isa isa) {
-  constexpr std::array<const char*, 5> kOneDnn = {"SSE41", "AVX2", "AVX512_CORE", "AVX512_CORE_VNNI",
-                                                  "AVX512_CORE_BF16"};
-  constexpr std::array<const char*, 5> kAten = {"default", "avx2", "avx512", "avx512", "avx512"};
+  constexpr std::array<const char*, 6> kOneDnn = {
+      "SSE41", "AVX2", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16", "AVX512_CORE_AMX"};
+  constexpr std::array<const char*, 6> kAten = {"default", "avx2", "avx512", "avx512", "avx512", "avx512"};
   setenv("ONEDNN_MAX_CPU_ISA", kOneDnn[static_cast<size_t>(isa)], /*overwrite=*/0);
   setenv("ATEN_CPU_CAPABILITY", kAten[static_cast<size_t>(isa)], /*overwrite=*/0);
 }
@@ -45,7 +61,7 @@ struct Choice {
     if (limit == nullptr || *limit == '\0') return;
     const std::optional<Isa> named = IsaOfName(limit);
     if (!named.has_value()) {
-      error = "PASS_MAX_ISA must be generic, avx2, avx512, avx512vnni or avx512bf16";
+      error = "PASS_MAX_ISA must be generic, avx2, avx512, avx512vnni, avx512bf16 or amxbf16";
       return;
     }
     active = std::min(cpu, *named);

@@ -15,11 +15,12 @@ enum class Isa : uint8_t {
   kAvx2,
   kAvx512,
   kAvx512Vnni,
-  kAvx512Bf16
+  kAvx512Bf16,
+  kAmxBf16
 };  // each has all of those before it
 
-inline constexpr std::array<std::string_view, 5> kIsaNames = {"generic", "avx2", "avx512", "avx512vnni",
-                                                              "avx512bf16"};
+inline constexpr std::array<std::string_view, 6> kIsaNames = {"generic",    "avx2",       "avx512",
+                                                              "avx512vnni", "avx512bf16", "amxbf16"};
 
 constexpr std::string_view IsaName(Isa isa) { return kIsaNames[static_cast<size_t>(isa)]; }
 std::optional<Isa> IsaOfName(std::string_view name);

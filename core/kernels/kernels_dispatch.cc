@@ -15,6 +15,7 @@ PASS_DECLARE_TABLES(generic)
 PASS_DECLARE_TABLES(avx2)
 PASS_DECLARE_TABLES(avx512)
 PASS_DECLARE_TABLES(avx512bf16)
+PASS_DECLARE_TABLES(amxbf16)
 #endif
 #undef PASS_DECLARE_TABLES
 
@@ -22,6 +23,8 @@ PASS_DECLARE_TABLES(avx512bf16)
 #if defined(__x86_64__)
 #define PASS_CHOOSE(isa, table) \
   switch (isa) {                \
+    case Isa::kAmxBf16:         \
+      return amxbf16::table;    \
     case Isa::kAvx512Bf16:      \
       return avx512bf16::table; \
     case Isa::kAvx512Vnni:      \

@@ -6,8 +6,9 @@
 //   fp32  [out / 32][in][32]
 //
 // Row-invariance: each output of each row is one chain of products in the order of the inputs, whatever the number of rows
-// or the range of blocks. On CPUs with AVX512-BF16 a link of the chain is vdpbf16ps over a pair (bf16_dot_linear.cc);
-// elsewhere it is one multiply-add, and bf16 is widened by a shift (linear_kernels.cc). Torch-free and pure.
+// or the range of blocks. On CPUs with AMX a link of the chain is tdpbf16ps over 32 inputs (bf16_tile_linear.cc), on others with
+// AVX512-BF16 it is vdpbf16ps over a pair (bf16_dot_linear.cc); elsewhere it is one multiply-add, and bf16 is widened by a
+// shift (linear_kernels.cc). Torch-free and pure.
 #pragma once
 
 #include <cstdint>
@@ -50,5 +51,10 @@ void PackLinear(const T* weight, int64_t out, int64_t in, T* packed, int64_t beg
 // Blocks [begin, end) of y [rows, out], `in` even; for CPUs with AVX512-BF16 alone. Out is Bf16 or float.
 template <typename Out>
 void MultiplyByDots(const LinearData<Bf16>& data, Out* y, int64_t begin, int64_t end);
+
+// The same for CPUs with AMX alone, `in` a multiple of kLinearTileInputs.
+inline constexpr int64_t kLinearTileInputs = 32;
+template <typename Out>
+void MultiplyByTiles(const LinearData<Bf16>& data, Out* y, int64_t begin, int64_t end);
 
 }  // namespace pass::kernels

@@ -161,6 +161,11 @@ void MultiplyByMultiplyAdd(const LinearData<T>& data, Out* y, int64_t begin, int
 
 template <typename T, typename Out>
 void Multiply(const LinearData<T>& data, Out* y, int64_t begin, int64_t end) {
+#if defined(__AMX_BF16__)
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (data.in % kLinearTileInputs == 0) return MultiplyByTiles(data, y, begin, end);
+  }
+#endif
 #if defined(__AVX512BF16__)
   if constexpr (std::is_same_v<T, Bf16>) {
     if (data.in % 2 == 0) return MultiplyByDots(data, y, begin, end);

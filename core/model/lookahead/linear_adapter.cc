@@ -47,7 +47,7 @@ void AddOnCpu(const PairMatrix& a, const PairMatrix& b, const at::Tensor& x, std
                                      .y = static_cast<T*>(y.data_ptr())};
   const int64_t first = begin / kPairBlock, last = (end + kPairBlock - 1) / kPairBlock;
   if constexpr (std::is_same_v<T, Bf16>) {
-    if (kernels::ActiveIsa() == kernels::Isa::kAvx512Bf16)
+    if (kernels::ActiveIsa() >= kernels::Isa::kAvx512Bf16)
       return kernels::AddLowRank(data, first, last, scratch.data());
   }
   kernels::DraftsForThisCpu<T>().add_low_rank(data, first, last, scratch.data());
