@@ -17,10 +17,11 @@ HANG_SECONDS = 1800
 class ServerProcess:
     """A running server; `command` begins with the program; addresses in it hold. `stop()` sends SIGTERM and returns the exit code.
 
-    PASS_* variables are flags of the server: those of the caller are not handed on. `before_start` is called in the child.
+    PASS_* variables are flags of the server: those of the caller are not handed on. The
+    command stands behind `prefix`, a program that starts it. (Code between fork and exec would meet gRPC's own handlers.)
     """
 
-    def __init__(self, command, prefix=(), before_start=None):
+    def __init__(self, command, prefix=()):
         self._folder = tempfile.TemporaryDirectory()
         ready_file = pathlib.Path(self._folder.name) / "ready.json"
         ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--ready-file", str(ready_file)]
@@ -34,7 +35,6 @@ class ServerProcess:
             encoding="utf-8",
             errors="replace",
             env={name: value for name, value in os.environ.items() if not name.startswith("PASS_")},
-            preexec_fn=before_start,
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/checkpoint/config.h"
@@ -29,10 +30,16 @@ class Checkpoint {
   virtual std::string Fingerprint() const = 0;
 
   virtual bool Has(std::string_view tensor) const = 0;
-  // Dequantises the tensor to float32, row-major, rotary pairs in half-split order. The tensor's shape must
-  // be `shape`, and out.size() its product. INVALID_ARGUMENT also if a value is infinite or a NaN.
-  virtual absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
-                            std::span<float> out) const = 0;
+
+  // A row as float32; a vector is one row. The values last as long as the call.
+  using TakeRow = absl::FunctionRef<void(int64_t row, std::span<const float> values)>;
+  // Dequantises stored rows [begin, end) of the tensor and gives each to `take` as the row that it is in half-split order
+  // of rotary pairs. The tensor's shape must be `shape`. INVALID_ARGUMENT also if a value is infinite or a NaN.
+  virtual absl::Status ReadRows(std::string_view tensor, std::span<const int64_t> shape, int64_t begin,
+                                int64_t end, TakeRow take) const = 0;
+
+  // The whole tensor, row-major into `out`. INVALID_ARGUMENT also if its size is not the product of `shape`.
+  absl::Status Read(std::string_view tensor, std::span<const int64_t> shape, std::span<float> out) const;
 };
 
 // `path`: a .gguf file or a folder. Refuses, by name, an architecture that is not served (architecture.h) and any feature

@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <memory>
 #include <set>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/check.h"
 #include "core/files/dequantize.h"
+#include "core/files/mapped_file.h"
 #include "core/files/printable.h"
 
 namespace pass {
@@ -115,34 +117,36 @@ std::string CheckpointTensors::Fingerprint() const {
   for (const auto& [name, stored] : stored_) {
     update(name.data(), name.size());
     update(stored.view.data.data(), stored.view.data.size());
+    MappedFile::LetGo(stored.view.data);
   }
   const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
   return absl::StrCat(absl::Hex(hash.high64, absl::kZeroPad16), absl::Hex(hash.low64, absl::kZeroPad16));
 }
 
-absl::Status CheckpointTensors::Read(std::string_view name, std::span<const int64_t> shape,
-                                     std::span<float> out) const {
+absl::Status CheckpointTensors::ReadRows(
+    std::string_view name, std::span<const int64_t> shape, int64_t begin, int64_t end,
+    absl::FunctionRef<void(int64_t row, std::span<const float> values)> take) const {
   const auto entry = bound_.find(name);
   if (entry == bound_.end()) {
     return absl::NotFoundError(absl::StrCat("tensor ", Printable(name), " is not a weight of this model"));
   }
   const auto& [stored, interleaved_heads, lacks_one] = entry->second;
   const TensorView& view = stored->view;
-  if (!std::ranges::equal(view.shape, shape) || CountElements(shape) != out.size()) {
+  if (!std::ranges::equal(view.shape, shape)) {
     return absl::InvalidArgumentError(absl::StrCat(stored->path, ": tensor ", Printable(view.name),
                                                    " has shape ", ShapeText(view.shape), ", not ",
                                                    ShapeText(shape)));
   }
-  // A vector is one row, but one whose elements change places is as many.
-  const bool by_element = shape.empty() || (shape.size() == 1 && interleaved_heads > 0);
-  const size_t columns = by_element ? 1 : static_cast<size_t>(shape.back());
-  const size_t rows = out.size() / columns;
-  const size_t row_bytes = view.data.size() / rows;
-  for (size_t row = 0; row < rows; ++row) {
-    const size_t target =
-        interleaved_heads > 0 ? HalfSplitRow(row, rows / static_cast<size_t>(interleaved_heads)) : row;
-    const std::span<float> values = out.subspan(target * columns, columns);
-    Dequantize(view.type, view.data.subspan(row * row_bytes, row_bytes), values);
+  const bool is_matrix = shape.size() > 1;
+  const size_t count = CountElements(shape).value(), columns = is_matrix ? shape.back() : count;
+  const size_t rows = count / columns, row_bytes = view.data.size() / rows;
+  // Rows of a matrix, or elements of a vector, that rotate together.
+  const size_t head_dim = interleaved_heads > 0 ? (is_matrix ? rows : columns) / interleaved_heads : 0;
+  PASS_CHECK(begin >= 0 && begin <= end && static_cast<size_t>(end) <= rows);
+  std::vector<float> values(columns), placed;
+  const auto data = view.data.subspan(begin * row_bytes, (end - begin) * row_bytes);
+  for (int64_t row = begin; row < end; ++row) {
+    Dequantize(view.type, data.subspan((row - begin) * row_bytes, row_bytes), values);
     if (lacks_one) {
       for (float& value : values) value += 1.0f;
     }
@@ -153,7 +157,17 @@ absl::Status CheckpointTensors::Read(std::string_view name, std::span<const int6
                        " has values that are not numbers (infinite or NaN) in row ", row,
                        "; save, convert or download the model again"));
     }
+    if (head_dim == 0) {
+      take(row, values);
+    } else if (is_matrix) {
+      take(static_cast<int64_t>(HalfSplitRow(row, head_dim)), values);
+    } else {
+      placed.resize(columns);
+      for (size_t i = 0; i < columns; ++i) placed[HalfSplitRow(i, head_dim)] = values[i];
+      take(row, placed);
+    }
   }
+  MappedFile::LetGo(data);
   return absl::OkStatus();
 }
 

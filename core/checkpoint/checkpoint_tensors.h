@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/checkpoint/checkpoint_layout.h"
@@ -45,7 +46,9 @@ class CheckpointTensors {
   const TensorView* FindStored(std::string_view stored_name) const;
   std::string Fingerprint() const;
   bool Has(std::string_view name) const { return bound_.contains(name); }
-  absl::Status Read(std::string_view name, std::span<const int64_t> shape, std::span<float> out) const;
+  // As Checkpoint::ReadRows.
+  absl::Status ReadRows(std::string_view name, std::span<const int64_t> shape, int64_t begin, int64_t end,
+                        absl::FunctionRef<void(int64_t row, std::span<const float> values)> take) const;
 
  private:
   struct Stored {

@@ -24,9 +24,9 @@ class FileCheckpoint final : public Checkpoint {
   const std::string& name() const override { return name_; }
   std::string Fingerprint() const override { return tensors_.Fingerprint(); }
   bool Has(std::string_view tensor) const override { return tensors_.Has(tensor); }
-  absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
-                    std::span<float> out) const override {
-    return tensors_.Read(tensor, shape, out);
+  absl::Status ReadRows(std::string_view tensor, std::span<const int64_t> shape, int64_t begin, int64_t end,
+                        TakeRow take) const override {
+    return tensors_.ReadRows(tensor, shape, begin, end, take);
   }
 
  private:

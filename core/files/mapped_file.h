@@ -24,6 +24,10 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  // Counts bytes of a mapped file no longer as memory of this process; what reads them again finds them. Other bytes may
+  // not be given.
+  static void LetGo(std::span<const std::byte> bytes);
+
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return bytes_; }  // never empty
 

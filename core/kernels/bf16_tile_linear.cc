@@ -16,9 +16,10 @@ namespace {
 constexpr int64_t kTileRows = 16, kTileOutputs = 16, kTileInputs = kLinearTileInputs;
 constexpr int64_t kMostRows = 2 * kTileRows;  // that read a block's weights at once
 constexpr int64_t kBytesOfPair = 2 * kLinearBlock * static_cast<int64_t>(sizeof(Bf16));
-constexpr int64_t kStepBytes = kBytesOfPair * kTileInputs / 2;  // of a block's weights, for one tile of inputs
-constexpr int64_t kLine = 64;                                   // bytes
-constexpr int64_t kAhead = 8192;                                // bytes of weights that are asked for ahead
+constexpr int64_t kStepBytes =
+    kBytesOfPair * kTileInputs / 2;  // of a block's weights, for one tile of inputs
+constexpr int64_t kLine = 64;        // bytes
+constexpr int64_t kAhead = 8192;     // bytes of weights that are asked for ahead
 
 // The numbers of the tiles. Sums: of the first and second 16 rows, for the left and right half of a block.
 #define PASS_SUMS_LEFT 0
@@ -39,7 +40,8 @@ struct alignas(64) TileShapes {
   uint8_t rows[16] = {};
 
   TileShapes(int64_t few, int64_t more) {
-    for (const int tile : {PASS_SUMS_LEFT, PASS_SUMS_RIGHT, PASS_INPUTS}) rows[tile] = static_cast<uint8_t>(few);
+    for (const int tile : {PASS_SUMS_LEFT, PASS_SUMS_RIGHT, PASS_INPUTS})
+      rows[tile] = static_cast<uint8_t>(few);
     for (const int tile : {PASS_MORE_SUMS_LEFT, PASS_MORE_SUMS_RIGHT, PASS_MORE_INPUTS}) {
       rows[tile] = static_cast<uint8_t>(std::max<int64_t>(more, 1));
     }

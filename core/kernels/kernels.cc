@@ -325,6 +325,11 @@ void WidenAll(const T* in, float* out, int64_t count) {
 }
 
 template <typename T>
+void NarrowAll(const float* in, T* out, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLanes) StoreNarrow(LoadWide(in + i, count - i), out + i, count - i);
+}
+
+template <typename T>
 constexpr Table<T> MakeTable() {
   return {.add_rms_norm = AddRmsNorm<T>,
           .norm_segments = NormSegments<T>,
@@ -334,6 +339,7 @@ constexpr Table<T> MakeTable() {
           .geglu = GeGlu<T>,
           .add_bias = AddBias<T>,
           .widen = WidenAll<T>,
+          .narrow = NarrowAll<T>,
           .multiply = Multiply<T, T>,
           .multiply_to_float = Multiply<T, float>};
 }

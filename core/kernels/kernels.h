@@ -81,6 +81,8 @@ struct Table {
   // y[row] += bias for columns [begin, end) of y [rows, width].
   void (*add_bias)(T* y, const float* bias, int64_t rows, int64_t width, int64_t begin, int64_t end);
   void (*widen)(const T* in, float* out, int64_t count);
+  // Rounded to nearest, ties to even.
+  void (*narrow)(const float* in, T* out, int64_t count);
   // Blocks [begin, end) of y [rows, out] = x W^T (linear.h), rounded to T or in fp32.
   void (*multiply)(const LinearData<T>& data, T* y, int64_t begin, int64_t end);
   void (*multiply_to_float)(const LinearData<T>& data, float* y, int64_t begin, int64_t end);

@@ -41,9 +41,11 @@ absl::Status CheckLimits(const ModelConfig& config) {
   return absl::OkStatus();
 }
 
-// A step's outputs, some of them a few MB, come and go. glibc would map each anew and fault its pages in.
+// What loading took goes back. A step's outputs, some of them a few MB, come and go: glibc would map each anew and fault its
+// pages in.
 void KeepStepBuffersInHeap() {
 #ifdef __GLIBC__
+  malloc_trim(0);
   mallopt(M_MMAP_THRESHOLD, 64 << 20);
   mallopt(M_TRIM_THRESHOLD, 128 << 20);
 #endif
@@ -98,7 +100,8 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   const std::string fingerprint = checkpoint->Fingerprint();
   PASS_ASSIGN_OR_RETURN(const LookaheadTokens lookahead,
                         LoadLookahead(options, *checkpoint, fingerprint, loaded.warnings));
-  PASS_ASSIGN_OR_RETURN(ModelWeights weights, LoadWeights(*checkpoint, scalar_type, device, progress));
+  PASS_ASSIGN_OR_RETURN(ModelWeights weights,
+                        LoadWeights(*checkpoint, scalar_type, device, lookahead.head.has_value(), progress));
 
   const at::TensorOptions tensor_options = at::TensorOptions().dtype(scalar_type).device(device);
   KvCache cache(config, tensor_options, options.kv_cache_bytes, options.max_batch_rows);
@@ -109,7 +112,6 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
       Describe(*checkpoint, fingerprint, config, compute_type, lookahead, options.max_batch_rows);
   info.device = options.device;
   LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, weights);
-  weights.lm_head_rows.reset();  // the head has them if there is one
   loaded.model = std::make_unique<Transformer>(config, std::move(info), std::move(weights),
                                                std::move(lookahead_weights), std::move(cache), num_threads);
   KeepStepBuffersInHeap();

@@ -1,6 +1,5 @@
 #include "core/model/weights.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 
 #include <mutex>
@@ -9,41 +8,74 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/kernels/kernels.h"
 #include "core/kernels/thread_team.h"
+#include "core/model/compute_type.h"
 
 namespace pass {
 namespace {
+
+constexpr int64_t kRowsAtATime = 256;
+
+// Tensors by name with the size of their first dimension.
+using Parts = std::vector<std::pair<std::string, int64_t>>;
+
+int64_t TotalOf(const Parts& parts) {
+  int64_t total = 0;
+  for (const auto& [name, size] : parts) total += size;
+  return total;
+}
+
+// out [rows, in] on the CPU. Rows are rounded as they are read, so that few are ever there in fp32.
+absl::Status ReadMatrix(const Checkpoint& checkpoint, const std::string& name, const at::Tensor& out) {
+  const int64_t in = out.size(1);
+  std::mutex mutex;  // of what follows
+  absl::Status failed;
+  ForComputeType(out, [&]<typename T>(T*) {
+    auto* to = static_cast<T*>(out.data_ptr());
+    const auto& narrow = kernels::ForThisCpu<T>().narrow;
+    ParallelFor(0, out.size(0), kRowsAtATime, [&](int64_t begin, int64_t end) {
+      const absl::Status read = checkpoint.ReadRows(
+          name, out.sizes(), begin, end,
+          [&](int64_t row, std::span<const float> values) { narrow(values.data(), to + row * in, in); });
+      const std::lock_guard lock(mutex);
+      failed.Update(read);
+    });
+  });
+  return failed;
+}
 
 struct Reader {
   const Checkpoint& checkpoint;
   at::ScalarType compute_type;
   at::Device device;
 
-  absl::StatusOr<at::Tensor> Float(const std::string& name, std::vector<int64_t> shape) const {
-    at::Tensor tensor = at::empty(shape, at::kFloat);
-    PASS_RETURN_IF_ERROR(checkpoint.Read(
-        name, shape, std::span<float>(tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel()))));
-    return tensor;
-  }
-
   // Vectors of these widths, joined.
-  absl::StatusOr<at::Tensor> Vector(const std::vector<std::pair<std::string, int64_t>>& parts) const {
-    std::vector<at::Tensor> tensors;
+  absl::StatusOr<at::Tensor> Vector(const Parts& parts) const {
+    at::Tensor joined = at::empty({TotalOf(parts)}, at::kFloat);
+    float* next = joined.data_ptr<float>();
     for (const auto& [name, width] : parts) {
-      PASS_ASSIGN_OR_RETURN(tensors.emplace_back(), Float(name, {width}));
+      PASS_RETURN_IF_ERROR(checkpoint.Read(name, {{width}}, {next, static_cast<size_t>(width)}));
+      next += width;
     }
-    return (tensors.size() == 1 ? tensors.front() : at::cat(tensors)).to(device);
+    return joined.to(device);
   }
 
   // Several matrices with the same input, joined along their outputs.
-  absl::StatusOr<at::Tensor> Fused(const std::vector<std::pair<std::string, int64_t>>& parts,
-                                   int64_t in) const {
-    std::vector<at::Tensor> tensors;
+  absl::StatusOr<at::Tensor> Fused(const Parts& parts, int64_t in) const {
+    const at::ScalarType kernel_type = compute_type == at::kBFloat16 ? at::kBFloat16 : at::kFloat;
+    at::Tensor joined = at::empty({TotalOf(parts), in}, kernel_type);
+    int64_t first = 0;
     for (const auto& [name, out] : parts) {
-      PASS_ASSIGN_OR_RETURN(at::Tensor tensor, Float(name, {out, in}));
-      tensors.push_back(tensor.to(compute_type));
+      PASS_RETURN_IF_ERROR(ReadMatrix(checkpoint, name, joined.narrow(0, first, out)));
+      first += out;
     }
-    return (tensors.size() == 1 ? tensors.front() : at::cat(tensors)).to(device);
+    return joined.to(device, compute_type);
+  }
+
+  // [vocab, width]
+  absl::StatusOr<at::Tensor> Vocabulary(const char* name) const {
+    return Fused({{name, checkpoint.config().vocab_size}}, checkpoint.config().width);
   }
 };
 
@@ -105,20 +137,24 @@ absl::StatusOr<LayerTensors> LoadLayer(const Reader& reader, const ModelConfig& 
   return read;
 }
 
-// Reads all layers, several at a time, and gives each to `take(layer, tensors)` as soon as it is read; then the rest.
+constexpr const char* kEmbedding = "model.embed_tokens.weight";
+constexpr const char* kLmHead = "lm_head.weight";
+
+// Reads all layers, several at a time, and gives each to `take(layer, tensors)` as soon as it is read.
 template <class TakeLayer>
-absl::StatusOr<ModelTensors> Load(const Reader& reader, const LoadProgress& progress, const TakeLayer& take) {
-  const ModelConfig& config = reader.checkpoint.config();
+absl::Status LoadLayers(const Reader& reader, const LoadProgress& progress, const TakeLayer& take) {
+  const int num_layers = reader.checkpoint.config().num_layers;
   std::mutex mutex;  // of what follows
   int done = 0;
   absl::Status failed;
   const auto report = [&] {
-    if (progress) progress("weights", static_cast<double>(done) / (config.num_layers + 1));
+    if (progress) progress("weights", static_cast<double>(done) / num_layers);
   };
   report();
-  ParallelFor(0, config.num_layers, /*grain=*/1, [&](int64_t begin, int64_t end) {
+  ParallelFor(0, num_layers, /*grain=*/1, [&](int64_t begin, int64_t end) {
     for (int64_t layer = begin; layer < end; ++layer) {
-      absl::StatusOr<LayerTensors> read = LoadLayer(reader, config, static_cast<int>(layer));
+      absl::StatusOr<LayerTensors> read =
+          LoadLayer(reader, reader.checkpoint.config(), static_cast<int>(layer));
       if (read.ok()) take(static_cast<size_t>(layer), *std::move(read));
       const std::lock_guard lock(mutex);
       failed.Update(read.status());
@@ -126,49 +162,59 @@ absl::StatusOr<ModelTensors> Load(const Reader& reader, const LoadProgress& prog
       report();
     }
   });
-  PASS_RETURN_IF_ERROR(failed);
-  ModelTensors tensors;
-  PASS_ASSIGN_OR_RETURN(tensors.embedding,
-                        reader.Fused({{"model.embed_tokens.weight", config.vocab_size}}, config.width));
-  PASS_ASSIGN_OR_RETURN(tensors.final_norm, reader.Vector({{"model.norm.weight", config.width}}));
+  return failed;
+}
+
+absl::StatusOr<at::Tensor> LoadFinalNorm(const Reader& reader) {
+  const ModelConfig& config = reader.checkpoint.config();
+  PASS_ASSIGN_OR_RETURN(at::Tensor norm, reader.Vector({{"model.norm.weight", config.width}}));
   // Here it costs nothing, and the head's scores have it too.
-  if (config.logits_multiplier != 1.0) tensors.final_norm.mul_(config.logits_multiplier);
-  tensors.lm_head = tensors.embedding;
-  if (!config.tied_embeddings) {
-    PASS_ASSIGN_OR_RETURN(tensors.lm_head,
-                          reader.Fused({{"lm_head.weight", config.vocab_size}}, config.width));
-  }
-  ++done;
-  report();
-  return tensors;
+  if (config.logits_multiplier != 1.0) norm.mul_(config.logits_multiplier);
+  return norm;
 }
 
 }  // namespace
 
 absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress) {
-  std::vector<LayerTensors> layers(checkpoint.config().num_layers);
-  const auto keep = [&](size_t layer, LayerTensors read) { layers[layer] = std::move(read); };
-  PASS_ASSIGN_OR_RETURN(ModelTensors tensors, Load({checkpoint, compute_type, device}, progress, keep));
-  tensors.layers = std::move(layers);
+  const Reader reader{checkpoint, compute_type, device};
+  ModelTensors tensors;
+  tensors.layers.resize(checkpoint.config().num_layers);
+  const auto keep = [&](size_t layer, LayerTensors read) { tensors.layers[layer] = std::move(read); };
+  PASS_RETURN_IF_ERROR(LoadLayers(reader, progress, keep));
+  PASS_ASSIGN_OR_RETURN(tensors.embedding, reader.Vocabulary(kEmbedding));
+  PASS_ASSIGN_OR_RETURN(tensors.final_norm, LoadFinalNorm(reader));
+  tensors.lm_head = tensors.embedding;
+  if (!checkpoint.config().tied_embeddings) {
+    PASS_ASSIGN_OR_RETURN(tensors.lm_head, reader.Vocabulary(kLmHead));
+  }
   return tensors;
 }
 
 absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
-                                         at::Device device, const LoadProgress& progress) {
+                                         at::Device device, bool plain_lm_head,
+                                         const LoadProgress& progress) {
+  const Reader reader{checkpoint, compute_type, device};
+  const ModelConfig& config = checkpoint.config();
   ModelWeights weights;
-  weights.layers.resize(checkpoint.config().num_layers);
-  const Activation activation = checkpoint.config().activation;
+  if (!config.tied_embeddings) {  // first, while little else is there: for a moment it is in memory twice
+    PASS_ASSIGN_OR_RETURN(const at::Tensor rows, reader.Vocabulary(kLmHead));
+    weights.lm_head = Linear(rows);
+    if (plain_lm_head) weights.lm_head_rows = rows;
+  }
+  weights.layers.resize(config.num_layers);
   const auto pack = [&](size_t layer, const LayerTensors& read) {
     weights.layers[layer] = {LayerVectors(read), Linear(read.qkv, read.qkv_bias),
                              Linear(read.attention_out, read.attention_out_bias),
-                             GatedLinear(read.gate_up, activation), Linear(read.down)};
+                             GatedLinear(read.gate_up, config.activation), Linear(read.down)};
   };
-  PASS_ASSIGN_OR_RETURN(ModelTensors rest, Load({checkpoint, compute_type, device}, progress, pack));
-  weights.embedding = rest.embedding;
-  weights.final_norm = rest.final_norm;
-  weights.lm_head = Linear(rest.lm_head);
-  weights.lm_head_rows = rest.lm_head;
+  PASS_RETURN_IF_ERROR(LoadLayers(reader, progress, pack));
+  PASS_ASSIGN_OR_RETURN(weights.embedding, reader.Vocabulary(kEmbedding));
+  PASS_ASSIGN_OR_RETURN(weights.final_norm, LoadFinalNorm(reader));
+  if (config.tied_embeddings) {
+    weights.lm_head = Linear(weights.embedding);
+    weights.lm_head_rows = weights.embedding;
+  }
   return weights;
 }
 

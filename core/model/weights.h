@@ -50,8 +50,8 @@ struct ModelWeights {
   std::vector<LayerWeights> layers;
   at::Tensor final_norm;  // fp32 [width], times the multiplier of the logits
   Linear lm_head;         // [vocab, width]
-  at::Tensor
-      lm_head_rows;  // the same, plain: for the head, which scores a few tokens; the embedding where they are tied
+  // The same, plain, if it was asked for: for the head, which scores a few tokens. The embedding where they are tied.
+  at::Tensor lm_head_rows;
 };
 
 // Reads and fuses. Errors as Checkpoint::Read.
@@ -60,6 +60,6 @@ absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::Scala
 
 // Reads, fuses and prepacks, one layer at a time. Errors as Checkpoint::Read.
 absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
-                                         at::Device device, const LoadProgress& progress);
+                                         at::Device device, bool plain_lm_head, const LoadProgress& progress);
 
 }  // namespace pass

@@ -81,9 +81,9 @@ def run_server(*flags, environment=None, stdout=subprocess.PIPE):
 class ServerProcess(server_process.ServerProcess):
     """A server of the tests' model."""
 
-    def __init__(self, *flags, lookahead=LOOKAHEAD, before_start=None):
+    def __init__(self, *flags, lookahead=LOOKAHEAD, prefix=()):
         files = ["--model", model_path(), *(["--lookahead-file", lookahead] if lookahead else [])]
-        super().__init__([str(SERVER), *files, "--reflection", *flags], before_start=before_start)
+        super().__init__([str(SERVER), *files, "--reflection", *flags], prefix=prefix)
 
 
 @dataclasses.dataclass

@@ -109,11 +109,7 @@ def test_a_crowd_of_idle_connections_ends_nothing(start_server, pb, hard):
     if own_hard != resource.RLIM_INFINITY and own_hard < 2000:
         pytest.skip("this machine lends too few file descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (own_hard, own_hard))
-
-    def lower():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard or own_hard))
-
-    process, _ = start_server(before_start=lower)
+    process, _ = start_server(prefix=["prlimit", f"--nofile=1024:{hard or own_hard}"])
     crowd = [connect(process.address) for _ in range(1100)]
     crowd[-1].recv(1)  # the server ends it: at once above the limit, otherwise because nothing is said
     for connection in crowd:

@@ -103,7 +103,8 @@ TEST(Checkpoint, ReadsOnlyInTheTensorsOwnShape) {
   const std::vector<int64_t> other = {4, 8};
   EXPECT_TRUE((*checkpoint)->Read("model.norm.weight", shape, out).ok());
   ExpectInvalid((*checkpoint)->Read("model.norm.weight", other, out), {"tiny.gguf", "[32], not [4, 8]"});
-  ExpectInvalid((*checkpoint)->Read("model.norm.weight", shape, std::span(out).first(31)), {"tiny.gguf"});
+  ExpectInvalid((*checkpoint)->Read("model.norm.weight", shape, std::span(out).first(31)),
+                {"model.norm.weight", "31 values"});
   ExpectRefused((*checkpoint)->Read("lm_head.weight", shape, out), absl::StatusCode::kNotFound,
                 {"lm_head.weight"});
 }

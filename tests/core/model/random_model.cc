@@ -22,16 +22,22 @@ class RandomCheckpoint final : public Checkpoint {
   const std::string& name() const override { return name_; }
   std::string Fingerprint() const override { return std::string(32, '0'); }
   bool Has(std::string_view) const override { return true; }
-  absl::Status Read(std::string_view tensor, std::span<const int64_t> shape,
-                    std::span<float> out) const override {
-    std::mt19937_64 generator(seed_ ^ std::hash<std::string_view>()(tensor));
+  absl::Status ReadRows(std::string_view tensor, std::span<const int64_t> shape, int64_t begin, int64_t end,
+                        TakeRow take) const override {
     const bool norm = tensor.find("norm") != tensor.npos;
     std::normal_distribution<float> values(norm ? 1.0f : 0.0f,
                                            norm ? 0.1f
                                            : shape.size() == 1
                                                ? 0.5f  // a bias
                                                : 1.0f / std::sqrt(static_cast<float>(shape.back())));
-    for (float& value : out) value = values(generator);
+    std::vector<float> row(static_cast<size_t>(shape.back()));
+    for (int64_t r = begin; r < end; ++r) {
+      std::mt19937_64 generator(seed_ ^ std::hash<std::string_view>()(tensor) ^
+                                static_cast<uint64_t>(r) << 32);
+      values.reset();
+      for (float& value : row) value = values(generator);
+      take(r, row);
+    }
     return absl::OkStatus();
   }
 
@@ -156,7 +162,7 @@ std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeT
                                              const RandomLookahead& lookahead, int64_t kv_pages) {
   const RandomCheckpoint checkpoint(config, seed);
   const at::ScalarType scalar_type = type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
-  auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, nullptr);
+  auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, /*plain_lm_head=*/true, nullptr);
   PASS_CHECK(weights.ok());
   const int64_t page_bytes = KvCache::PageBytes(config, type == ComputeType::kBf16 ? 2 : 4);
   constexpr int kMaxRows = 256;
