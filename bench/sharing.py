@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How pass-server behaves where it has not got the machine to itself: under a CPU quota, beside busy loops, idle.
+"""How pass-server behaves where it has not got the machine to itself: under a CPU quota, beside busy loops, idle, and scraped.
 
     .venv/bin/python bench/sharing.py --model MODEL.gguf [--lookahead-file F] [--json]
 
@@ -97,14 +97,30 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_share(server, do, seconds=10):
+    """The share of a core that the server uses while `do` is called again and again."""
+    before, start = cpu_seconds(server.process.pid), time.monotonic()
+    while time.monotonic() < start + seconds:
+        do()
+    return (cpu_seconds(server.process.pid) - before) / (time.monotonic() - start)
+
+
 def measure(bench):
     figures = {}
     with bench.server() as server:
         figures["ready_seconds"] = server.seconds_to_ready
         figures["alone"] = bench.tokens_per_second(server)
-        before, start = cpu_seconds(server.process.pid), time.monotonic()
-        time.sleep(10)
-        figures["idle_cpu_share"] = (cpu_seconds(server.process.pid) - before) / (time.monotonic() - start)
+        figures["idle_cpu_share"] = cpu_share(server, lambda: time.sleep(0.05))
+        scrapes = []
+
+        def scrape():
+            start = time.monotonic()
+            server.scrape()
+            scrapes.append(time.monotonic() - start)
+            time.sleep(max(0.0, start + 0.05 - time.monotonic()))
+
+        figures["cpu_share_of_20_scrapes_a_second"] = cpu_share(server, scrape)
+        figures["scrape_milliseconds"] = 1000 * statistics.median(scrapes)
         with busy_loops(2):
             figures["beside_two_busy_loops"] = bench.tokens_per_second(server)
     with busy_loops(1), bench.server() as server:
