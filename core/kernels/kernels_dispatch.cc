@@ -1,5 +1,6 @@
 #include "core/kernels/draft_kernels.h"
 #include "core/kernels/kernels.h"
+#include "core/kernels/quantized.h"
 
 namespace pass::kernels {
 
@@ -18,7 +19,20 @@ PASS_DECLARE_TABLES(avx512bf16)
 #endif
 #undef PASS_DECLARE_TABLES
 
-// No kernel makes use of VNNI so far.
+#define PASS_DECLARE_QUANTIZED(isa)                   \
+  namespace isa {                                     \
+  extern const QuantizedTable<Bf16> kBf16Quantized;   \
+  extern const QuantizedTable<float> kFloatQuantized; \
+  }
+PASS_DECLARE_QUANTIZED(generic)
+#if defined(__x86_64__)
+PASS_DECLARE_QUANTIZED(avx2)
+PASS_DECLARE_QUANTIZED(avx512)
+PASS_DECLARE_QUANTIZED(avx512vnni)
+#endif
+#undef PASS_DECLARE_QUANTIZED
+
+// VNNI is for quantised weights alone, and bf16 instructions are not.
 #if defined(__x86_64__)
 #define PASS_CHOOSE(isa, table) \
   switch (isa) {                \
@@ -35,6 +49,23 @@ PASS_DECLARE_TABLES(avx512bf16)
   return generic::table
 #else
 #define PASS_CHOOSE(isa, table) return generic::table
+#endif
+#if defined(__x86_64__)
+#define PASS_CHOOSE_QUANTIZED(isa, table) \
+  switch (isa) {                          \
+    case Isa::kAvx512Bf16:                \
+    case Isa::kAvx512Vnni:                \
+      return avx512vnni::table;           \
+    case Isa::kAvx512:                    \
+      return avx512::table;               \
+    case Isa::kAvx2:                      \
+      return avx2::table;                 \
+    case Isa::kGeneric:                   \
+      break;                              \
+  }                                       \
+  return generic::table
+#else
+#define PASS_CHOOSE_QUANTIZED(isa, table) return generic::table
 #endif
 
 template <>
@@ -57,6 +88,17 @@ const DraftTable<float>& DraftTableOf<float>([[maybe_unused]] Isa isa) {
   PASS_CHOOSE(isa, kFloatDrafts);
 }
 
+template <>
+const QuantizedTable<Bf16>& QuantizedTableOf<Bf16>([[maybe_unused]] Isa isa) {
+  PASS_CHOOSE_QUANTIZED(isa, kBf16Quantized);
+}
+
+template <>
+const QuantizedTable<float>& QuantizedTableOf<float>([[maybe_unused]] Isa isa) {
+  PASS_CHOOSE_QUANTIZED(isa, kFloatQuantized);
+}
+
 #undef PASS_CHOOSE
+#undef PASS_CHOOSE_QUANTIZED
 
 }  // namespace pass::kernels
