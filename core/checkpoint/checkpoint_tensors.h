@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/checkpoint_layout.h"
 #include "core/files/tensor_view.h"
 
@@ -46,6 +48,7 @@ class CheckpointTensors {
   std::string Fingerprint() const;
   bool Has(std::string_view name) const { return bound_.contains(name); }
   absl::Status Read(std::string_view name, std::span<const int64_t> shape, std::span<float> out) const;
+  std::optional<StoredRows> Rows(std::string_view name) const;
 
  private:
   struct Stored {

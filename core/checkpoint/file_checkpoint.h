@@ -28,6 +28,7 @@ class FileCheckpoint final : public Checkpoint {
                     std::span<float> out) const override {
     return tensors_.Read(tensor, shape, out);
   }
+  std::optional<StoredRows> Stored(std::string_view tensor) const override { return tensors_.Rows(tensor); }
 
  private:
   Files files_;
