@@ -2,6 +2,7 @@
 //   pass-bench cost --model M       t(rows), the time of a forward over so many rows
 //   pass-bench compare --model M    methods beside plain decoding, over sets of prompts
 //   pass-bench verify --model M     that no method changes a byte; exit code 1 if one does
+//   pass-bench quality --model M    perplexity and agreement of --weights beside those of the compute type
 // Markdown on stdout, progress on stderr, JSON in a file if asked for.
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "bench/compare.h"
+#include "bench/quality.h"
 #include "bench/report.h"
 #include "bench/verify.h"
 #include "core/base/status_macros.h"
@@ -23,6 +25,7 @@ namespace {
 struct Flags {
   LoadOptions load;
   bool fp32 = false;
+  std::string weights;
   std::string json;
   MeasureOptions cost = {
       .rows = {1, 2, 4, 6, 8, 12, 16, 24, 32}, .prefix = 256, .repetitions = 40, .rows_per_lookahead = 0};
@@ -49,10 +52,12 @@ Subject SubjectOf(const Flags& flags, const LanguageModel& model) {
 absl::StatusOr<LoadedModel> Load(const Flags& flags) {
   LoadOptions options = flags.load;
   if (flags.fp32) options.compute_type = ComputeType::kFp32;
+  options.weights = *WeightTypeOfName(flags.weights);
   PASS_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(options));
   for (const std::string& warning : loaded.warnings) {
     std::fprintf(stderr, "pass-bench: warning: %s\n", warning.c_str());
   }
+  for (const std::string& notice : loaded.notices) std::fprintf(stderr, "pass-bench: %s\n", notice.c_str());
   return loaded;
 }
 
@@ -166,12 +171,29 @@ absl::Status RunVerify(const Flags& flags) {
   return absl::OkStatus();
 }
 
+// The reference is the same model without --weights.
+absl::Status RunQuality(const Flags& flags) {
+  if (flags.weights.empty()) {
+    return absl::InvalidArgumentError("there is nothing to compare: give --weights w8, w4 or as-stored");
+  }
+  PASS_ASSIGN_OR_RETURN(const Inputs inputs, ReadInputs(flags, {}, {}));
+  Flags plain = flags;
+  plain.weights.clear();
+  PASS_ASSIGN_OR_RETURN(const LoadedModel reference, Load(plain));
+  PASS_ASSIGN_OR_RETURN(const std::vector<Quality> qualities,
+                        MeasureQuality(*reference.model, *inputs.loaded.model, inputs.sets));
+  std::fputs(MarkdownOf(qualities).c_str(), stdout);
+  return absl::OkStatus();
+}
+
 CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& description, Flags& flags) {
   CLI::App* command = app.add_subcommand(name, description);
   command->add_option("--model", flags.load.model_path, "GGUF file or Hugging Face folder")->required();
   command->add_option("--lookahead-file", flags.load.lookahead_path, "look-ahead tokens");
   command->add_option("--threads", flags.load.num_threads, "threads of the model; 0: one per core");
   command->add_flag("--fp32", flags.fp32, "compute in fp32");
+  command->add_option("--weights", flags.weights, "w8, w4 or as-stored; without: in the compute type")
+      ->check(CLI::IsMember(std::vector<std::string>(kWeightTypeNames.begin() + 1, kWeightTypeNames.end())));
   command->add_option("--json", flags.json, "file for the figures as JSON");
   return command;
 }
@@ -225,6 +247,13 @@ CLI::App* AddCompare(CLI::App& app, Flags& flags) {
   return compare;
 }
 
+CLI::App* AddQuality(CLI::App& app, Flags& flags) {
+  CLI::App* quality =
+      AddCommand(app, "quality", "how near --weights is to the compute type, over texts", flags);
+  AddPrompts(quality, flags);
+  return quality;
+}
+
 }  // namespace
 }  // namespace pass::bench
 
@@ -234,11 +263,13 @@ int main(int argc, char** argv) {
   pass::bench::Flags flags;
   const CLI::App* cost = pass::bench::AddCost(app, flags);
   const CLI::App* verify = pass::bench::AddVerify(app, flags);
+  const CLI::App* quality = pass::bench::AddQuality(app, flags);
   pass::bench::AddCompare(app, flags);
   CLI11_PARSE(app, argc, argv);
-  const absl::Status status = cost->parsed()     ? pass::bench::RunCost(flags)
-                              : verify->parsed() ? pass::bench::RunVerify(flags)
-                                                 : pass::bench::RunCompare(flags);
+  const absl::Status status = cost->parsed()      ? pass::bench::RunCost(flags)
+                              : verify->parsed()  ? pass::bench::RunVerify(flags)
+                              : quality->parsed() ? pass::bench::RunQuality(flags)
+                                                  : pass::bench::RunCompare(flags);
   if (status.ok()) return 0;
   std::fprintf(stderr, "pass-bench: %s\n", std::string(status.message()).c_str());
   return 1;

@@ -51,6 +51,7 @@ Json JsonOf(const Subject& subject) {
   return {{"model", subject.model.name},
           {"fingerprint", subject.model.fingerprint},
           {"dtype", subject.model.dtype},
+          {"weights", subject.model.weights},
           {"device", subject.model.device},
           {"lookahead_file", subject.lookahead_file},
           {"num_lookahead", subject.model.num_lookahead},

@@ -19,8 +19,11 @@ std::string SubjectLine(const Subject& subject) {
       "%s, %d threads, memory reads %.0f GB/s, load average before %.1f, LibTorch %s, %s",
       subject.machine.cpu, subject.machine.threads, subject.machine.memory_read_bytes_per_second / 1e9,
       subject.machine.load_average, subject.libtorch, subject.date);
-  return absl::StrCat(subject.model.name, " in ", subject.model.dtype, ", fingerprint ",
-                      subject.model.fingerprint, "; ", LookaheadWords(subject), "; ", machine, ".\n");
+  const bool quantised = !subject.model.weights.empty() && subject.model.weights != subject.model.dtype;
+  return absl::StrCat(subject.model.name, " in ", subject.model.dtype,
+                      quantised ? absl::StrCat(" with weights ", subject.model.weights) : "",
+                      ", fingerprint ", subject.model.fingerprint, "; ", LookaheadWords(subject), "; ",
+                      machine, ".\n");
 }
 
 std::string WithSpread(const Spread& spread, int decimals) {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_replace.h"
 #include "core/base/status_macros.h"
 #include "core/engine/request.h"
+#include "core/model/load.h"
 #include "server/flags.h"
 #include "server/listen_address.h"
 #include "server/logging.h"
@@ -28,6 +29,9 @@ Flags AddFlags(ServerConfig* config) {
             "address of the gRPC service, host:port or unix:/path; port 0 picks one");
   flags.Add("metrics-listen", &config->metrics_listen, "address of /metrics; port 0 picks one");
   flags.Add("dtype", &config->dtype, "compute type: bf16 or fp32");
+  flags.Add(
+      "weights", &config->weights,
+      "what matrices are kept in: w8, w4, or as-stored for the blocks of a quantised file; empty: dtype");
   flags.Add("device", &config->device, "cpu, cuda or cuda:N");
   flags.Add("threads", &config->threads, "threads of the model's step; 0: one per core");
   flags.Add("kv-cache-mib", &config->kv_cache_mib, "memory for keys and values");
@@ -121,6 +125,9 @@ absl::Status ServerConfig::Validate() const {
     return absl::InvalidArgumentError("--model is missing: give a GGUF file or a Hugging Face folder");
   }
   if (dtype != "bf16" && dtype != "fp32") return absl::InvalidArgumentError("--dtype must be bf16 or fp32");
+  if (!WeightTypeOfName(weights).has_value()) {
+    return absl::InvalidArgumentError("--weights must be w8, w4 or as-stored, or left out");
+  }
   PASS_RETURN_IF_ERROR(ParseListenAddress("--listen", listen, UnixSockets::kAllowed).status());
   PASS_RETURN_IF_ERROR(
       ParseListenAddress("--metrics-listen", metrics_listen, UnixSockets::kRefused).status());
@@ -171,6 +178,7 @@ void LogConfig(const ServerConfig& config) {
        {"listen", config.listen},
        {"metrics_listen", config.metrics_listen},
        {"dtype", config.dtype},
+       {"weights", config.weights},
        {"device", config.device},
        {"threads", int64_t{config.threads}},
        {"kv_cache_mib", config.kv_cache_mib},

@@ -19,6 +19,7 @@ struct ServerConfig {
   std::string listen = "127.0.0.1:50051";
   std::string metrics_listen = "127.0.0.1:9090";
   std::string dtype = "bf16";
+  std::string weights;  // empty: in dtype
   std::string device = "cpu";
   int threads = 0;  // 0: one per core
   int64_t kv_cache_mib = 1024;

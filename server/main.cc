@@ -47,6 +47,7 @@ std::vector<NamedService> Dialects(Gateway* gateway) {
 
 void ReportModel(const ServerConfig& config, const ServedModel& model, const LoadedModel& loaded,
                  LoadClock* load_clock, Metrics* metrics) {
+  for (const std::string& notice : loaded.notices) Log(LogLevel::kInfo, "model", {{"notice", notice}});
   for (const std::string& warning : loaded.warnings) Log(LogLevel::kWarning, "model", {{"warning", warning}});
   for (const std::string& warning : model.text.warnings)
     Log(LogLevel::kWarning, "text", {{"warning", warning}});
@@ -58,6 +59,7 @@ void ReportModel(const ServerConfig& config, const ServedModel& model, const Loa
                          .torch = LibTorchVersion(),
                          .device = model.info.device,
                          .dtype = model.info.dtype,
+                         .weights = model.info.weights,
                          .isa = InstructionSet(),
                          .model = model.info.name});
 }

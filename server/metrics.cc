@@ -37,6 +37,7 @@ void Metrics::SetBuildInfo(const BuildInfo& info) {
             {"torch", info.torch},
             {"device", info.device},
             {"dtype", info.dtype},
+            {"weights", info.weights},
             {"isa", info.isa},
             {"model", info.model}})
       .Set(1);

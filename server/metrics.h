@@ -38,6 +38,7 @@ struct BuildInfo {
   std::string torch = {};
   std::string device = {};
   std::string dtype = {};
+  std::string weights = {};
   std::string isa = {};  // of the CPU kernels
   std::string model = {};
 };

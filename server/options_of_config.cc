@@ -19,6 +19,7 @@ LoadOptions LoadOptionsOf(const ServerConfig& config) {
   return {.model_path = config.model,
           .lookahead_path = config.lookahead_file,
           .compute_type = config.dtype == "fp32" ? ComputeType::kFp32 : ComputeType::kBf16,
+          .weights = *WeightTypeOfName(config.weights),
           .device = config.device,
           .num_threads = config.threads,
           .kv_cache_bytes = config.kv_cache_mib << 20,

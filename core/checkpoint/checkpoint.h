@@ -6,18 +6,28 @@
 // NOT_FOUND. Thread-compatible.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/checkpoint/config.h"
+#include "core/files/tensor_type.h"
 
 namespace pass {
+
+// A matrix as it lies in its file; the rows in the order of Checkpoint::Read, borrowed from the checkpoint.
+struct StoredRows {
+  TensorType type = TensorType::kF32;
+  std::vector<std::span<const std::byte>> rows;
+};
 
 class Checkpoint {
  public:
@@ -40,6 +50,9 @@ class Checkpoint {
 
   // The whole tensor, row-major into `out`. INVALID_ARGUMENT also if its size is not the product of `shape`.
   absl::Status Read(std::string_view tensor, std::span<const int64_t> shape, std::span<float> out) const;
+
+  // The matrix undecoded and unchecked. nullopt: there is none of the name, or its values in the file are not those of Read.
+  virtual std::optional<StoredRows> Stored(std::string_view tensor) const = 0;
 };
 
 // `path`: a .gguf file or a folder. Refuses, by name, an architecture that is not served (architecture.h) and any feature

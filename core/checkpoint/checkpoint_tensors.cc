@@ -171,4 +171,21 @@ absl::Status CheckpointTensors::ReadRows(
   return absl::OkStatus();
 }
 
+std::optional<StoredRows> CheckpointTensors::Rows(std::string_view name) const {
+  const auto entry = bound_.find(name);
+  if (entry == bound_.end()) return std::nullopt;
+  const auto& [stored, interleaved_heads, lacks_one] = entry->second;
+  const TensorView& view = stored->view;
+  if (view.shape.size() != 2 || lacks_one) return std::nullopt;
+  const auto rows = static_cast<size_t>(view.shape.front());
+  const size_t row_bytes = view.data.size() / rows;
+  StoredRows result{.type = view.type, .rows = std::vector<std::span<const std::byte>>(rows)};
+  for (size_t row = 0; row < rows; ++row) {
+    const size_t target =
+        interleaved_heads > 0 ? HalfSplitRow(row, rows / static_cast<size_t>(interleaved_heads)) : row;
+    result.rows[target] = view.data.subspan(row * row_bytes, row_bytes);
+  }
+  return result;
+}
+
 }  // namespace pass

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/checkpoint_layout.h"
 #include "core/files/tensor_view.h"
 
@@ -49,6 +51,7 @@ class CheckpointTensors {
   // As Checkpoint::ReadRows.
   absl::Status ReadRows(std::string_view name, std::span<const int64_t> shape, int64_t begin, int64_t end,
                         absl::FunctionRef<void(int64_t row, std::span<const float> values)> take) const;
+  std::optional<StoredRows> Rows(std::string_view name) const;
 
  private:
   struct Stored {

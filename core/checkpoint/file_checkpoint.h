@@ -28,6 +28,7 @@ class FileCheckpoint final : public Checkpoint {
                         TakeRow take) const override {
     return tensors_.ReadRows(tensor, shape, begin, end, take);
   }
+  std::optional<StoredRows> Stored(std::string_view tensor) const override { return tensors_.Rows(tensor); }
 
  private:
   Files files_;

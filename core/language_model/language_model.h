@@ -101,6 +101,7 @@ struct ModelInfo {
   std::string name;
   std::string architecture;    // "llama"
   std::string dtype;           // "bf16", "fp32"
+  std::string weights = {};    // dtype, or "w8", "w4", "as-stored": what the step's matrices are in
   std::string device;          // "cpu", "cuda:0"
   std::string fingerprint;     // hash of the base weights, hexadecimal
   int64_t vocab_size = 0;      // rows of the embedding table: valid token ids are [0, vocab_size)

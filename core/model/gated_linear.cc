@@ -15,13 +15,14 @@ void GatedLinear::operator()(const at::Tensor& x, const Adapted& adapted, at::Te
     return Gate(activation_, linear_(x, adapted), out);
   }
   const at::Tensor gate_up = at::empty({rows, 2 * width}, x.options());
+  const Linear::Inputs inputs = linear_.Prepare(x);
   ForComputeType(x, [&]<typename T>(T*) {
     const auto& table = kernels::ForThisCpu<T>();
     const auto gate = activation_ == Activation::kSilu ? table.swiglu : table.geglu;
     ParallelFor(0, kernels::LinearBlocks(width), /*grain=*/1, [&](int64_t first, int64_t last) {
       const int64_t begin = first * kernels::kLinearBlock, end = last * kernels::kLinearBlock;
-      linear_.MultiplyOnThisThread(x, adapted, gate_up, begin, end);
-      linear_.MultiplyOnThisThread(x, adapted, gate_up, width + begin, width + end);
+      linear_.MultiplyOnThisThread(inputs, adapted, gate_up, begin, end);
+      linear_.MultiplyOnThisThread(inputs, adapted, gate_up, width + begin, width + end);
       gate(static_cast<const T*>(gate_up.data_ptr()), rows, width, static_cast<T*>(out.data_ptr()), begin,
            end);
     });

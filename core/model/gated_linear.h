@@ -5,6 +5,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <utility>
+
 #include "core/checkpoint/config.h"
 #include "core/model/linear.h"
 
@@ -15,7 +17,9 @@ class GatedLinear {
   GatedLinear() = default;
   // `weight`: [2 * width, in], the gate's rows first.
   explicit GatedLinear(const at::Tensor& weight, Activation activation = Activation::kSilu)
-      : linear_(weight), activation_(activation) {}
+      : GatedLinear(Linear(weight), activation) {}
+  explicit GatedLinear(Linear linear, Activation activation = Activation::kSilu)
+      : linear_(std::move(linear)), activation_(activation) {}
 
   // x: [rows, in], out: [rows, width], compute type, contiguous. The adapter adds to g and u.
   void operator()(const at::Tensor& x, const Adapted& adapted, at::Tensor& out) const;

@@ -53,8 +53,9 @@ Linear::Linear(const at::Tensor& weight, Path path, kernels::Reads reads)
 at::Tensor Linear::operator()(const at::Tensor& x, const Adapted& adapted) const {
   if (path_ == Path::kOwn) {
     at::Tensor y = at::empty({x.size(0), out_features_}, x.options());
+    const Inputs inputs = Prepare(x);
     ForBlocks(out_features_,
-              [&](int64_t begin, int64_t end) { MultiplyOnThisThread(x, adapted, y, begin, end); });
+              [&](int64_t begin, int64_t end) { MultiplyOnThisThread(inputs, adapted, y, begin, end); });
     return y;
   }
   at::Tensor y = Aten(x, weight_);
@@ -64,6 +65,7 @@ at::Tensor Linear::operator()(const at::Tensor& x, const Adapted& adapted) const
 }
 
 at::Tensor Linear::ToFloat(const at::Tensor& x) const {
+  PASS_CHECK(!quantized_.has_value());
   if (path_ != Path::kOwn) return Aten(x, weight_).to(at::kFloat);
   at::Tensor y = at::empty({x.size(0), out_features_}, x.options().dtype(at::kFloat));
   ForComputeType(x, [&]<typename T>(T*) {
@@ -86,11 +88,20 @@ kernels::LinearData<T> Linear::DataFor(const at::Tensor& x) const {
           .reads = reads_};
 }
 
-void Linear::MultiplyOnThisThread(const at::Tensor& x, const Adapted& adapted, const at::Tensor& y,
+Linear::Inputs Linear::Prepare(const at::Tensor& x) const {
+  return {.x = x, .rounded = quantized_.has_value() ? quantized_->RoundInputs(x) : at::Tensor()};
+}
+
+void Linear::MultiplyOnThisThread(const Inputs& inputs, const Adapted& adapted, const at::Tensor& y,
                                   int64_t begin, int64_t end) const {
+  const at::Tensor& x = inputs.x;
   ForComputeType(x, [&]<typename T>(T*) {
-    kernels::ForThisCpu<T>().multiply(DataFor<T>(x), Data<T>(y), FirstBlock(begin),
-                                      kernels::LinearBlocks(end));
+    if (quantized_.has_value()) {
+      quantized_->Multiply(inputs.rounded, y, begin, end);
+    } else {
+      kernels::ForThisCpu<T>().multiply(DataFor<T>(x), Data<T>(y), FirstBlock(begin),
+                                        kernels::LinearBlocks(end));
+    }
     if (!bias_.defined()) return;
     kernels::ForThisCpu<T>().add_bias(Data<T>(y), Data<float>(bias_), x.size(0), out_features_, begin, end);
   });

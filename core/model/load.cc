@@ -12,6 +12,7 @@
 #include "core/base/status_macros.h"
 #include "core/base/usable_cpus.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/files/block_codes.h"
 #include "core/kernels/isa.h"
 #include "core/kernels/thread_team.h"
 #include "core/model/lookahead/lookahead_file.h"
@@ -62,6 +63,22 @@ absl::StatusOr<LookaheadTokens> LoadLookahead(const LoadOptions& options, const 
   return std::move(loaded.tokens);
 }
 
+// One line about a file with blocks, or about what LoadOptions::weights made of one; empty: there is nothing to say.
+std::string WeightNotice(WeightType type, const Checkpoint& checkpoint, const at::Device& device,
+                         const ModelWeights& weights) {
+  const std::optional<StoredRows> stored = checkpoint.Stored("model.layers.0.mlp.down_proj.weight");
+  const bool quantised = stored.has_value() && CodeLayoutOf(stored->type).has_value();
+  if (type == WeightType::kAsStored) {
+    return absl::StrCat("--weights as-stored: ", weights.num_stored,
+                        " matrices keep the blocks of the file, ", weights.num_rounded,
+                        " are rounded to 8 bits, ", weights.num_plain, " are in the compute type");
+  }
+  if (type != WeightType::kComputeType || !quantised || !device.is_cpu()) return "";
+  return absl::StrCat(
+      "the file is quantised (", std::string(TensorTypeName(stored->type)),
+      "): --weights as-stored keeps its blocks, which are fewer bytes to read for each token");
+}
+
 ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const ModelConfig& config,
                    ComputeType compute_type, const LookaheadTokens& lookahead, int max_batch_rows) {
   ModelInfo info{.name = checkpoint.name(),
@@ -100,8 +117,12 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   const std::string fingerprint = checkpoint->Fingerprint();
   PASS_ASSIGN_OR_RETURN(const LookaheadTokens lookahead,
                         LoadLookahead(options, *checkpoint, fingerprint, loaded.warnings));
-  PASS_ASSIGN_OR_RETURN(ModelWeights weights,
-                        LoadWeights(*checkpoint, scalar_type, device, lookahead.head.has_value(), progress));
+  PASS_ASSIGN_OR_RETURN(
+      ModelWeights weights,
+      LoadWeights(*checkpoint, scalar_type, device, lookahead.head.has_value(), progress, options.weights));
+  if (std::string notice = WeightNotice(options.weights, *checkpoint, device, weights); !notice.empty()) {
+    loaded.notices.push_back(std::move(notice));
+  }
 
   const at::TensorOptions tensor_options = at::TensorOptions().dtype(scalar_type).device(device);
   KvCache cache(config, tensor_options, options.kv_cache_bytes, options.max_batch_rows);
@@ -111,6 +132,9 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   ModelInfo info =
       Describe(*checkpoint, fingerprint, config, compute_type, lookahead, options.max_batch_rows);
   info.device = options.device;
+  info.weights = options.weights == WeightType::kComputeType
+                     ? info.dtype
+                     : kWeightTypeNames[static_cast<size_t>(options.weights)];
   LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, weights);
   loaded.model = std::make_unique<Transformer>(config, std::move(info), std::move(weights),
                                                std::move(lookahead_weights), std::move(cache), num_threads);
@@ -131,7 +155,11 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProg
 
 absl::Status CheckModel(const LoadOptions& options) {
   if (!kernels::MaxIsaError().empty()) return absl::InvalidArgumentError(std::string(kernels::MaxIsaError()));
-  PASS_RETURN_IF_ERROR(ParseDevice(options.device).status());
+  PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
+  if (options.weights != WeightType::kComputeType && !device.is_cpu()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--weights is for --device cpu alone; leave it out with --device ", options.device));
+  }
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
   return CheckLimits(checkpoint->config());
 }

@@ -2,9 +2,12 @@
 // only header that code outside may include.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,12 +19,24 @@ namespace pass {
 
 enum class ComputeType { kBf16, kFp32 };
 
+// What the matrices of the step are kept in: the compute type, 8 or 4 bits, or the blocks of a quantised file.
+enum class WeightType : uint8_t { kComputeType, k8Bits, k4Bits, kAsStored };
+
+inline constexpr std::array<std::string_view, 4> kWeightTypeNames = {"", "w8", "w4", "as-stored"};
+
+inline std::optional<WeightType> WeightTypeOfName(std::string_view name) {
+  const auto* found = std::ranges::find(kWeightTypeNames, name);
+  if (found == kWeightTypeNames.end()) return std::nullopt;
+  return static_cast<WeightType>(found - kWeightTypeNames.begin());
+}
+
 struct LoadOptions {
   std::string model_path;      // a .gguf file or a Hugging Face folder
   std::string lookahead_path;  // safetensors file of look-ahead tokens; empty: none
   ComputeType compute_type = ComputeType::kBf16;
-  std::string device = "cpu";  // "cpu", "cuda", "cuda:1"
-  int num_threads = 0;         // that compute; 0: UsableCpus()
+  WeightType weights = WeightType::kComputeType;  // others are for the CPU alone
+  std::string device = "cpu";                     // "cpu", "cuda", "cuda:1"
+  int num_threads = 0;                            // that compute; 0: UsableCpus()
   int64_t kv_cache_bytes = int64_t{1} << 30;
   int32_t context_length = 0;  // 0: the model's own; else at most that
   int max_batch_rows = 512;    // rows of the largest forward
@@ -32,10 +47,10 @@ struct LoadOptions {
 using LoadProgress = std::function<void(std::string_view phase, double fraction)>;
 
 // `warnings`: one line each, of a load that went well, such as look-ahead tokens that were learned on other
-// weights.
+// weights. `notices`: what is good to know, such as what became of a quantised file's blocks.
 struct LoadedModel {
   std::unique_ptr<LanguageModel> model;
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings, notices;
 };
 
 // What LoadModel would say of the model's files: whether they are there, whole, and of a kind that is served.

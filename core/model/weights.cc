@@ -2,7 +2,10 @@
 
 #include <ATen/ops/empty.h>
 
+#include <atomic>
 #include <mutex>
+#include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -14,6 +17,20 @@
 
 namespace pass {
 namespace {
+
+using kernels::QuantizedForm;
+
+// nullopt: none.
+std::optional<QuantizedForm> FormOf(WeightType type) {
+  if (type == WeightType::k8Bits) return QuantizedForm::k8;
+  if (type == WeightType::k4Bits) return QuantizedForm::k4Minimum;
+  return std::nullopt;
+}
+
+// How many matrices of the file had which fate.
+struct Tally {
+  std::atomic<int> stored = 0, rounded = 0, plain = 0;
+};
 
 constexpr int64_t kRowsAtATime = 256;
 
@@ -49,6 +66,8 @@ struct Reader {
   const Checkpoint& checkpoint;
   at::ScalarType compute_type;
   at::Device device;
+  WeightType type = WeightType::kComputeType;
+  Tally* tally = nullptr;  // of Packed
 
   // Vectors of these widths, joined.
   absl::StatusOr<at::Tensor> Vector(const Parts& parts) const {
@@ -77,6 +96,39 @@ struct Reader {
   absl::StatusOr<at::Tensor> Vocabulary(const char* name) const {
     return Fused({{name, checkpoint.config().vocab_size}}, checkpoint.config().width);
   }
+
+  // The same, packed in the type of the weights.
+  absl::StatusOr<Linear> Packed(const Parts& parts, int64_t in) const {
+    std::optional<QuantizedForm> form = FormOf(type);
+    if (type == WeightType::kAsStored) {
+      std::vector<StoredRows> stored;
+      for (const auto& [name, out] : parts) {
+        std::optional<StoredRows> rows = checkpoint.Stored(name);
+        if (!rows.has_value() || LayoutOf(rows->type).elements == 1) continue;
+        stored.push_back(*std::move(rows));
+      }
+      if (!stored.empty()) form = QuantizedForm::k8;
+      if (stored.size() == parts.size()) {
+        if (auto weight = QuantizedWeight::FromStored(stored, in); weight.has_value()) {
+          tally->stored += static_cast<int>(parts.size());
+          return Linear(*std::move(weight));
+        }
+      }
+    }
+    (form.has_value() ? tally->rounded : tally->plain) += static_cast<int>(parts.size());
+    PASS_ASSIGN_OR_RETURN(const at::Tensor tensor, Fused(parts, in));
+    return form.has_value() ? Linear(QuantizedWeight(tensor, *form)) : Linear(tensor);
+  }
+
+  // Fused or Packed.
+  template <typename Matrix>
+  absl::StatusOr<Matrix> Read(const Parts& parts, int64_t in) const {
+    if constexpr (std::is_same_v<Matrix, Linear>) {
+      return Packed(parts, in);
+    } else {
+      return Fused(parts, in);
+    }
+  }
 };
 
 // Which norms there are, and under which names, as ListTensors has it.
@@ -100,15 +152,17 @@ absl::Status LoadNorms(const Reader& reader, const ModelConfig& config, const st
   return absl::OkStatus();
 }
 
+template <typename Matrix>
 absl::Status LoadAttention(const Reader& reader, const ModelConfig& config, const std::string& prefix,
-                           LayerTensors& read) {
+                           LayerMatrices<Matrix>& read) {
   const int64_t q = int64_t{config.num_heads} * config.head_dim;
   const int64_t kv = int64_t{config.num_kv_heads} * config.head_dim;
-  const auto qkv = [&](const char* kind) -> std::vector<std::pair<std::string, int64_t>> {
+  const auto qkv = [&](const char* kind) -> Parts {
     return {{prefix + "q_proj." + kind, q}, {prefix + "k_proj." + kind, kv}, {prefix + "v_proj." + kind, kv}};
   };
-  PASS_ASSIGN_OR_RETURN(read.qkv, reader.Fused(qkv("weight"), config.width));
-  PASS_ASSIGN_OR_RETURN(read.attention_out, reader.Fused({{prefix + "o_proj.weight", config.width}}, q));
+  PASS_ASSIGN_OR_RETURN(read.qkv, reader.Read<Matrix>(qkv("weight"), config.width));
+  PASS_ASSIGN_OR_RETURN(read.attention_out,
+                        reader.Read<Matrix>({{prefix + "o_proj.weight", config.width}}, q));
   if (config.qkv_bias) {
     PASS_ASSIGN_OR_RETURN(read.qkv_bias, reader.Vector(qkv("bias")));
   }
@@ -124,24 +178,25 @@ absl::Status LoadAttention(const Reader& reader, const ModelConfig& config, cons
   return absl::OkStatus();
 }
 
-absl::StatusOr<LayerTensors> LoadLayer(const Reader& reader, const ModelConfig& config, int layer) {
+template <typename Matrix>
+absl::StatusOr<LayerMatrices<Matrix>> LoadLayer(const Reader& reader, const ModelConfig& config, int layer) {
   const std::string prefix = absl::StrCat("model.layers.", layer, "."), mlp = prefix + "mlp.";
-  LayerTensors read;
+  LayerMatrices<Matrix> read;
   PASS_RETURN_IF_ERROR(LoadNorms(reader, config, prefix, read));
   PASS_RETURN_IF_ERROR(LoadAttention(reader, config, prefix + "self_attn.", read));
-  PASS_ASSIGN_OR_RETURN(read.gate_up, reader.Fused({{mlp + "gate_proj.weight", config.ffn_width},
-                                                    {mlp + "up_proj.weight", config.ffn_width}},
-                                                   config.width));
+  PASS_ASSIGN_OR_RETURN(read.gate_up, reader.Read<Matrix>({{mlp + "gate_proj.weight", config.ffn_width},
+                                                           {mlp + "up_proj.weight", config.ffn_width}},
+                                                          config.width));
   PASS_ASSIGN_OR_RETURN(read.down,
-                        reader.Fused({{mlp + "down_proj.weight", config.width}}, config.ffn_width));
+                        reader.Read<Matrix>({{mlp + "down_proj.weight", config.width}}, config.ffn_width));
   return read;
 }
 
 constexpr const char* kEmbedding = "model.embed_tokens.weight";
 constexpr const char* kLmHead = "lm_head.weight";
 
-// Reads all layers, several at a time, and gives each to `take(layer, tensors)` as soon as it is read.
-template <class TakeLayer>
+// Reads all layers, several at a time, and gives each to `take(layer, matrices)` as soon as it is read.
+template <typename Matrix, class TakeLayer>
 absl::Status LoadLayers(const Reader& reader, const LoadProgress& progress, const TakeLayer& take) {
   const int num_layers = reader.checkpoint.config().num_layers;
   std::mutex mutex;  // of what follows
@@ -153,8 +208,8 @@ absl::Status LoadLayers(const Reader& reader, const LoadProgress& progress, cons
   report();
   ParallelFor(0, num_layers, /*grain=*/1, [&](int64_t begin, int64_t end) {
     for (int64_t layer = begin; layer < end; ++layer) {
-      absl::StatusOr<LayerTensors> read =
-          LoadLayer(reader, reader.checkpoint.config(), static_cast<int>(layer));
+      absl::StatusOr<LayerMatrices<Matrix>> read =
+          LoadLayer<Matrix>(reader, reader.checkpoint.config(), static_cast<int>(layer));
       if (read.ok()) take(static_cast<size_t>(layer), *std::move(read));
       const std::lock_guard lock(mutex);
       failed.Update(read.status());
@@ -181,7 +236,7 @@ absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::Scala
   ModelTensors tensors;
   tensors.layers.resize(checkpoint.config().num_layers);
   const auto keep = [&](size_t layer, LayerTensors read) { tensors.layers[layer] = std::move(read); };
-  PASS_RETURN_IF_ERROR(LoadLayers(reader, progress, keep));
+  PASS_RETURN_IF_ERROR(LoadLayers<at::Tensor>(reader, progress, keep));
   PASS_ASSIGN_OR_RETURN(tensors.embedding, reader.Vocabulary(kEmbedding));
   PASS_ASSIGN_OR_RETURN(tensors.final_norm, LoadFinalNorm(reader));
   tensors.lm_head = tensors.embedding;
@@ -192,29 +247,41 @@ absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::Scala
 }
 
 absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
-                                         at::Device device, bool plain_lm_head,
-                                         const LoadProgress& progress) {
-  const Reader reader{checkpoint, compute_type, device};
+                                         at::Device device, bool plain_lm_head, const LoadProgress& progress,
+                                         WeightType type) {
   const ModelConfig& config = checkpoint.config();
+  Tally tally;
+  const Reader reader{checkpoint, compute_type, device, type, &tally};
   ModelWeights weights;
+  // `rows`: of the tensor of this name, unless weights stay as stored.
+  const auto pack_lm_head = [&](const char* name, const at::Tensor& rows) -> absl::StatusOr<Linear> {
+    if (type == WeightType::kAsStored) return reader.Packed({{name, config.vocab_size}}, config.width);
+    return type == WeightType::kComputeType ? Linear(rows) : Linear(QuantizedWeight(rows, QuantizedForm::k8));
+  };
   if (!config.tied_embeddings) {  // first, while little else is there: for a moment it is in memory twice
-    PASS_ASSIGN_OR_RETURN(const at::Tensor rows, reader.Vocabulary(kLmHead));
-    weights.lm_head = Linear(rows);
+    at::Tensor rows;
+    if (plain_lm_head || type != WeightType::kAsStored) {
+      PASS_ASSIGN_OR_RETURN(rows, reader.Vocabulary(kLmHead));
+    }
+    PASS_ASSIGN_OR_RETURN(weights.lm_head, pack_lm_head(kLmHead, rows));
     if (plain_lm_head) weights.lm_head_rows = rows;
   }
   weights.layers.resize(config.num_layers);
-  const auto pack = [&](size_t layer, const LayerTensors& read) {
-    weights.layers[layer] = {LayerVectors(read), Linear(read.qkv, read.qkv_bias),
-                             Linear(read.attention_out, read.attention_out_bias),
-                             GatedLinear(read.gate_up, config.activation), Linear(read.down)};
+  const auto pack = [&](size_t layer, LayerMatrices<Linear> read) {
+    weights.layers[layer] = {LayerVectors(read), Linear(std::move(read.qkv), read.qkv_bias),
+                             Linear(std::move(read.attention_out), read.attention_out_bias),
+                             GatedLinear(std::move(read.gate_up), config.activation), std::move(read.down)};
   };
-  PASS_RETURN_IF_ERROR(LoadLayers(reader, progress, pack));
+  PASS_RETURN_IF_ERROR(LoadLayers<Linear>(reader, progress, pack));
   PASS_ASSIGN_OR_RETURN(weights.embedding, reader.Vocabulary(kEmbedding));
   PASS_ASSIGN_OR_RETURN(weights.final_norm, LoadFinalNorm(reader));
   if (config.tied_embeddings) {
-    weights.lm_head = Linear(weights.embedding);
+    PASS_ASSIGN_OR_RETURN(weights.lm_head, pack_lm_head(kEmbedding, weights.embedding));
     weights.lm_head_rows = weights.embedding;
   }
+  weights.num_stored = tally.stored;
+  weights.num_rounded = tally.rounded;
+  weights.num_plain = tally.plain;
   return weights;
 }
 

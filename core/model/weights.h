@@ -22,13 +22,16 @@ struct LayerVectors {
   at::Tensor q_norm, k_norm;                       // [head_dim], or of all heads together
 };
 
-// One layer as it was read: plain matrices in the compute type, fused.
-struct LayerTensors : LayerVectors {
-  at::Tensor qkv;            // [(heads + 2 kv_heads) * head_dim, width]
-  at::Tensor attention_out;  // [width, heads * head_dim]
-  at::Tensor gate_up;        // [2 ffn_width, width], gate first
-  at::Tensor down;           // [width, ffn_width]
+// One layer as it was read, fused.
+template <typename Matrix>
+struct LayerMatrices : LayerVectors {
+  Matrix qkv;            // [(heads + 2 kv_heads) * head_dim, width]
+  Matrix attention_out;  // [width, heads * head_dim]
+  Matrix gate_up;        // [2 ffn_width, width], gate first
+  Matrix down;           // [width, ffn_width]
 };
+// Plain matrices in the compute type.
+using LayerTensors = LayerMatrices<at::Tensor>;
 
 struct ModelTensors {
   at::Tensor embedding;  // [vocab, width]
@@ -52,14 +55,21 @@ struct ModelWeights {
   Linear lm_head;         // [vocab, width]
   // The same, plain, if it was asked for: for the head, which scores a few tokens. The embedding where they are tied.
   at::Tensor lm_head_rows;
+  // Matrices of the file by what became of them: kept as stored, rounded to 8 or 4 bits, in the compute type.
+  int num_stored = 0, num_rounded = 0, num_plain = 0;
 };
 
 // Reads and fuses. Errors as Checkpoint::Read.
 absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress);
 
-// Reads, fuses and prepacks, one layer at a time. Errors as Checkpoint::Read.
+// Reads, fuses and prepacks, one layer at a time. Errors as Checkpoint::Read. `type`: other than kComputeType only on the CPU.
+//
+// k8 and k4 round every matrix but lm_head, which is in 8 bits: each of its errors is one of a logit. kAsStored keeps a matrix
+// as it is: plain numbers in the compute type, blocks in their codes, and blocks that no form holds rounded to 8 bits; matrices
+// that are fused share one fate. Vectors and the embedding, whose rows are looked up, stay in the compute type.
 absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
-                                         at::Device device, bool plain_lm_head, const LoadProgress& progress);
+                                         at::Device device, bool plain_lm_head, const LoadProgress& progress,
+                                         WeightType type = WeightType::kComputeType);
 
 }  // namespace pass

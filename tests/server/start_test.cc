@@ -29,13 +29,15 @@ std::optional<int> Parse(std::vector<const char*> arguments, ServerConfig* confi
 
 TEST(Config, ReadsFlags) {
   ServerConfig config;
-  ASSERT_EQ(Parse({"--model", "m.gguf", "--listen", "0.0.0.0:1", "--dtype", "fp32", "--max-queue", "3",
-                   "--reflection", "--drain-timeout", "1.5", "--slow-reader-timeout", "250ms"},
-                  &config),
-            std::nullopt);
+  ASSERT_EQ(
+      Parse({"--model", "m.gguf", "--listen", "0.0.0.0:1", "--dtype", "fp32", "--weights", "as-stored",
+             "--max-queue", "3", "--reflection", "--drain-timeout", "1.5", "--slow-reader-timeout", "250ms"},
+            &config),
+      std::nullopt);
   EXPECT_EQ(config.model, "m.gguf");
   EXPECT_EQ(config.listen, "0.0.0.0:1");
   EXPECT_EQ(config.dtype, "fp32");
+  EXPECT_EQ(config.weights, "as-stored");
   EXPECT_EQ(config.max_queue, 3);
   EXPECT_TRUE(config.reflection);
   EXPECT_EQ(config.drain_timeout, absl::Milliseconds(1500));
@@ -63,6 +65,7 @@ TEST(Config, RefusesWhatIsWrongInOneLineThatNamesTheFlag) {
   const std::vector<std::pair<std::vector<const char*>, std::string>> cases = {
       {{}, "--model"},
       {{"--model", "m", "--dtype", "int4"}, "--dtype"},
+      {{"--model", "m", "--weights", "w3"}, "--weights"},
       {{"--model", "m", "--max-queue", "0"}, "--max-queue"},
       {{"--model", "m", "--kv-cache-mib", "-1"}, "--kv-cache-mib"},
       {{"--model", "m", "--threads", "many"}, "--threads"},

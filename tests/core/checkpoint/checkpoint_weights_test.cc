@@ -91,6 +91,32 @@ TEST(CheckpointWeights, Q4FilesWithTheTableAndHeadInQ6KAreRead) {
   }
 }
 
+TEST(CheckpointWeights, StoredRowsAreTheBlocksOfTheRowsThatAreRead) {
+  const TemporaryFolder folder;
+  const auto checkpoint =
+      OpenCheckpoint(folder.Write("wide.gguf", WideGguf(TensorType::kQ6K, TensorType::kQ4_1).Build()));
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  int permuted = 0;
+  for (const ModelTensor& tensor : ListTensors(kWide)) {
+    const std::optional<StoredRows> stored = (*checkpoint)->Stored(tensor.name);
+    ASSERT_EQ(stored.has_value(), tensor.shape.size() == 2) << tensor.name;
+    if (!stored.has_value()) continue;
+    EXPECT_EQ(stored->type, tensor.shape.front() == kWide.vocab_size ? TensorType::kQ6K : TensorType::kQ4_1);
+    const auto values = ReadTensor(**checkpoint, tensor.name, tensor.shape);
+    ASSERT_TRUE(values.ok()) << values.status();
+    std::vector<float> decoded;
+    for (const auto row : stored->rows) {
+      std::vector<float> part(tensor.shape.back());
+      Dequantize(stored->type, row, part);
+      decoded.insert(decoded.end(), part.begin(), part.end());
+    }
+    EXPECT_EQ(decoded, *values) << tensor.name;
+    permuted += stored->rows[1].data() != stored->rows[0].data() + stored->rows[0].size() ? 1 : 0;
+  }
+  EXPECT_EQ(permuted, 2);  // queries and keys, whose rotary pairs the file interleaves
+  EXPECT_FALSE((*checkpoint)->Stored("model.layers.7.mlp.up_proj.weight").has_value());
+}
+
 TEST(CheckpointWeights, AScaleThatIsNoNumberIsRefusedWithItsTensorAndRow) {
   GgufBuilder builder = WideGguf(TensorType::kQ6K, TensorType::kQ4_0);
   std::string& data = builder.Tensor("blk.0.ffn_up.weight").data;

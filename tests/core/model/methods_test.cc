@@ -20,9 +20,14 @@ struct Outcome {
   int drafted = 0;
 };
 
-class Methods : public ::testing::TestWithParam<ModelConfig> {
+struct Case {
+  ModelConfig config;
+  WeightType weights = WeightType::kComputeType;
+};
+
+class Methods : public ::testing::TestWithParam<Case> {
  protected:
-  Methods() : config_(GetParam()) {
+  Methods() : config_(GetParam().config) {
     config_.vocab_size = ByteTokenizer::kEnd + 1;
     std::mt19937_64 random(seed_);
     for (int i = 0; i < kRequests; ++i) {
@@ -42,9 +47,9 @@ class Methods : public ::testing::TestWithParam<ModelConfig> {
   // The requests together, or one after the other.
   std::vector<Outcome> Run(Method method, bool together) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed_);
-    const std::unique_ptr<Transformer> model =
-        testing::MakeRandomModel(config_, ComputeType::kBf16, /*seed=*/7,
-                                 {.count = kLookahead, .rank = 4, .hidden = 32}, /*kv_pages=*/256);
+    const std::unique_ptr<Transformer> model = testing::MakeRandomModel(
+        config_, ComputeType::kBf16, /*seed=*/7, {.count = kLookahead, .rank = 4, .hidden = 32},
+        /*kv_pages=*/256, GetParam().weights);
     const ByteTokenizer tokenizer;
     const SystemClock clock;
     Engine engine(model.get(), &tokenizer, {}, {.prefill_chunk_rows = 24}, /*observer=*/nullptr, &clock);
@@ -93,9 +98,16 @@ TEST_P(Methods, WriteTheSameIds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, Methods,
-                         ::testing::Values(testing::TinyConfig(), testing::SandwichConfig(),
-                                           testing::ScaledConfig(), testing::PostNormConfig()),
-                         [](const auto& test) { return test.param.architecture; });
+                         ::testing::Values(Case{testing::TinyConfig()}, Case{testing::SandwichConfig()},
+                                           Case{testing::ScaledConfig()}, Case{testing::PostNormConfig()},
+                                           Case{testing::TinyConfig(), WeightType::k8Bits},
+                                           Case{testing::SandwichConfig(), WeightType::k4Bits},
+                                           Case{testing::ScaledConfig(), WeightType::k8Bits},
+                                           Case{testing::PostNormConfig(), WeightType::k4Bits}),
+                         [](const auto& test) {
+                           return test.param.config.architecture +
+                                  std::string(kWeightTypeNames[static_cast<size_t>(test.param.weights)]);
+                         });
 
 }  // namespace
 }  // namespace pass

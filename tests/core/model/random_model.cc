@@ -40,6 +40,7 @@ class RandomCheckpoint final : public Checkpoint {
     }
     return absl::OkStatus();
   }
+  std::optional<StoredRows> Stored(std::string_view) const override { return std::nullopt; }
 
  private:
   ModelConfig config_;
@@ -159,10 +160,11 @@ std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint
 }
 
 std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
-                                             const RandomLookahead& lookahead, int64_t kv_pages) {
+                                             const RandomLookahead& lookahead, int64_t kv_pages,
+                                             WeightType weight_type) {
   const RandomCheckpoint checkpoint(config, seed);
   const at::ScalarType scalar_type = type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
-  auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, /*plain_lm_head=*/true, nullptr);
+  auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, /*plain_lm_head=*/true, nullptr, weight_type);
   PASS_CHECK(weights.ok());
   const int64_t page_bytes = KvCache::PageBytes(config, type == ComputeType::kBf16 ? 2 : 4);
   constexpr int kMaxRows = 256;

@@ -34,6 +34,7 @@ LookaheadTokens MakeRandomLookahead(const ModelConfig& config, const RandomLooka
 // Weights are a function of (seed, tensor name).
 std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint64_t seed);
 std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
-                                             const RandomLookahead& lookahead, int64_t kv_pages = 64);
+                                             const RandomLookahead& lookahead, int64_t kv_pages = 64,
+                                             WeightType weights = WeightType::kComputeType);
 
 }  // namespace pass::testing

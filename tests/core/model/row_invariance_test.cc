@@ -23,13 +23,14 @@ struct Case {
   ModelConfig config;
   ComputeType type;
   RandomLookahead lookahead;
+  WeightType weights = WeightType::kComputeType;
 };
 
 class RowInvariance : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     model_ = MakeRandomModel(GetParam().config, GetParam().type, /*seed=*/7, GetParam().lookahead,
-                             /*kv_pages=*/256);
+                             /*kv_pages=*/256, GetParam().weights);
   }
 
   SequenceId Open() {
@@ -256,18 +257,23 @@ constexpr RandomLookahead kPlain = {.count = 4}, kAdapted = {.count = 4, .rank =
 
 INSTANTIATE_TEST_SUITE_P(
     , RowInvariance,
-    ::testing::Values(Case{"TinyBf16", TinyConfig(), ComputeType::kBf16, kPlain},
-                      Case{"TinyFp32", TinyConfig(), ComputeType::kFp32, kPlain},
-                      Case{"TinyFp32Adapted", TinyConfig(), ComputeType::kFp32, kOddRank},
-                      Case{"SmolLmBf16", SmolLmWidths(), ComputeType::kBf16, kPlain},
-                      Case{"SmolLmBf16Adapted", SmolLmWidths(), ComputeType::kBf16, kAdapted},
-                      Case{"SmolLmFp32Adapted", SmolLmWidths(), ComputeType::kFp32, kAdapted},
-                      Case{"SandwichBf16Adapted", SandwichConfig(), ComputeType::kBf16, kAdapted},
-                      Case{"SandwichFp32", SandwichConfig(), ComputeType::kFp32, kPlain},
-                      Case{"ScaledBf16", ScaledConfig(), ComputeType::kBf16, kPlain},
-                      Case{"ScaledFp32Adapted", ScaledConfig(), ComputeType::kFp32, kAdapted},
-                      Case{"PostNormBf16Adapted", PostNormConfig(), ComputeType::kBf16, kAdapted},
-                      Case{"PostNormFp32", PostNormConfig(), ComputeType::kFp32, kPlain}),
+    ::testing::Values(
+        Case{"TinyBf16", TinyConfig(), ComputeType::kBf16, kPlain},
+        Case{"TinyFp32", TinyConfig(), ComputeType::kFp32, kPlain},
+        Case{"TinyFp32Adapted", TinyConfig(), ComputeType::kFp32, kOddRank},
+        Case{"SmolLmBf16", SmolLmWidths(), ComputeType::kBf16, kPlain},
+        Case{"SmolLmBf16Adapted", SmolLmWidths(), ComputeType::kBf16, kAdapted},
+        Case{"SmolLmFp32Adapted", SmolLmWidths(), ComputeType::kFp32, kAdapted},
+        Case{"SandwichBf16Adapted", SandwichConfig(), ComputeType::kBf16, kAdapted},
+        Case{"SandwichFp32", SandwichConfig(), ComputeType::kFp32, kPlain},
+        Case{"ScaledBf16", ScaledConfig(), ComputeType::kBf16, kPlain},
+        Case{"ScaledFp32Adapted", ScaledConfig(), ComputeType::kFp32, kAdapted},
+        Case{"PostNormBf16Adapted", PostNormConfig(), ComputeType::kBf16, kAdapted},
+        Case{"PostNormFp32", PostNormConfig(), ComputeType::kFp32, kPlain},
+        Case{"SmolLmW8Adapted", SmolLmWidths(), ComputeType::kBf16, kAdapted, WeightType::k8Bits},
+        Case{"SmolLmW4", SmolLmWidths(), ComputeType::kBf16, kPlain, WeightType::k4Bits},
+        Case{"ScaledW4Adapted", ScaledConfig(), ComputeType::kBf16, kAdapted, WeightType::k4Bits},
+        Case{"PostNormW8Fp32", PostNormConfig(), ComputeType::kFp32, kPlain, WeightType::k8Bits}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace
