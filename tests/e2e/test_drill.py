@@ -21,9 +21,9 @@ def probe(client, service):
 def test_sigterm_with_32_streams_loses_nothing_and_exits_0(start_server, prompts):
     process, client = start_server("--max-sequences", "32", "--drain-timeout", "8s")
     assert probe(client, "") and probe(client, READINESS)
-    # Half of the streams are short, half would go on for far longer than the drain.
+    # Half of the streams are short, half would go on for far longer than the drain. All fit into the cache at a time.
     requests = [
-        client.request(prompts[i], temperature=0, ignore_eos=True, max_tokens=8 if i % 2 else 3000) for i in range(32)
+        client.request(prompts[i], temperature=0, ignore_eos=True, max_tokens=8 if i % 2 else 1000) for i in range(32)
     ]
     started = threading.Barrier(33)
 
