@@ -7,6 +7,8 @@
 
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
+
+#include "core/kernels/store_columns.h"
 #endif
 
 namespace pass::kernels {
@@ -22,11 +24,6 @@ constexpr int64_t kPairLines = 2 * kLinearBlock * static_cast<int64_t>(sizeof(Bf
 // rows; from so many rows on, their inputs need the first-level cache, and weights go to the second (measured).
 constexpr int64_t kAhead = 4096, kFarAhead = 8192;
 constexpr int64_t kManyRows = 7;
-
-inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
-  _mm256_mask_storeu_epi16(y, columns, (__m256i)_mm512_cvtneps_pbh(sums));
-}
-inline void Store(__m512 sums, __mmask16 columns, float* y) { _mm512_mask_storeu_ps(y, columns, sums); }
 
 // Some rows of one block. Memory must never wait for the sums: with each pair of inputs the tile asks for some lines of what
 // will be read later. Weights that few rows read once pass the second-level cache by, so that it keeps the step's other data.
@@ -69,8 +66,7 @@ void MultiplyTile(const Tile<Out>& tile) {
   }
   for (int r = 0; r < kRows; ++r) {
     for (int c = 0; c < kRegisters; ++c) {
-      const int64_t left = std::clamp<int64_t>(tile.columns - 16 * c, 0, 16);
-      Store(sums[r][c], static_cast<__mmask16>((1u << left) - 1), tile.y + r * tile.out + 16 * c);
+      StoreColumns(sums[r][c], tile.columns - 16 * c, tile.y + r * tile.out + 16 * c);
     }
   }
 }

@@ -6,6 +6,8 @@
 #include <immintrin.h>
 
 #include <algorithm>
+
+#include "core/kernels/store_columns.h"
 #endif
 
 namespace pass::kernels {
@@ -59,18 +61,12 @@ struct Part {
   int64_t columns;  // outputs that exist
 };
 
-inline void Store(__m512 sums, __mmask16 columns, Bf16* y) {
-  _mm256_mask_storeu_epi16(y, columns, (__m256i)_mm512_cvtneps_pbh(sums));
-}
-inline void Store(__m512 sums, __mmask16 columns, float* y) { _mm512_mask_storeu_ps(y, columns, sums); }
-
 template <typename Out>
 void StoreRows(const float (&sums)[kTileRows][kTileOutputs], int64_t rows, const Part<Out>& part,
                int64_t first_row, int64_t column) {
-  const int64_t left = std::clamp<int64_t>(part.columns - column, 0, kTileOutputs);
-  const auto columns = static_cast<__mmask16>((1u << left) - 1);
   for (int64_t r = 0; r < rows; ++r) {
-    Store(_mm512_load_ps(sums[r]), columns, part.y + (first_row + r) * part.out + column);
+    StoreColumns(_mm512_load_ps(sums[r]), part.columns - column,
+                 part.y + (first_row + r) * part.out + column);
   }
 }
 
