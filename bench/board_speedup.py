@@ -18,6 +18,7 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from client import call  # noqa: E402
+from prompt_file import read_prompts  # noqa: E402
 from prometheus_process import PrometheusProcess  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
@@ -47,7 +48,7 @@ def measured(arguments, folder):
 
 
 def on_the_board(arguments, folder):
-    prompts = PROMPTS.read_text(encoding="utf-8").split("\n%%\n")[: arguments.limit]
+    prompts = read_prompts(PROMPTS)[: arguments.limit]
     command = [f"{arguments.bin}/pass-server", "--model", arguments.model]
     command += ["--lookahead-file", arguments.lookahead_file]
     with ServerProcess(command) as server:

@@ -23,6 +23,7 @@ import matplotlib.ticker  # noqa: E402
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
+from prompt_file import read_prompts  # noqa: E402
 from prometheus_process import PrometheusProcess, board_expressions  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
@@ -44,11 +45,10 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def read_prompts():
+def code_and_prose():
     texts = []
     for name in ("code", "prose"):
-        text = (REPOSITORY / "bench" / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
-        texts += [prompt.rstrip("\n") for prompt in text.split("%%\n")]
+        texts += read_prompts(REPOSITORY / "bench" / "prompts" / f"{name}.txt")
     return texts[::2] + texts[1::2]
 
 
@@ -223,7 +223,7 @@ def main():
         targets = [server.addresses["metrics"]]
         with PrometheusProcess(arguments.prometheus, pathlib.Path(folder) / "p", targets, rules) as prometheus:
             start = time.time()
-            load = Load(f"{arguments.bin}/pass-client", server.address, read_prompts())
+            load = Load(f"{arguments.bin}/pass-client", server.address, code_and_prose())
             for streams in STREAMS:
                 load.keep(streams, 60 * arguments.minutes / len(STREAMS))
             drawing = Drawing(prometheus, start, time.time())

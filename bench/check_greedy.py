@@ -17,6 +17,7 @@ import sys
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from client import call  # noqa: E402
+from prompt_file import read_prompts  # noqa: E402
 from reference_model import load_reference  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
@@ -36,8 +37,7 @@ def parse_arguments():
 def prompts(count):
     texts = []
     for name in ("code", "prose"):
-        content = (REPOSITORY / "bench" / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
-        texts += content.split("\n%%\n")[: count // 2]
+        texts += read_prompts(REPOSITORY / "bench" / "prompts" / f"{name}.txt")[: count // 2]
     return texts
 
 

@@ -17,8 +17,8 @@ HANG_SECONDS = 1800
 class ServerProcess:
     """A running server; `command` begins with the program; addresses in it hold. `stop()` sends SIGTERM and returns the exit code.
 
-    PASS_* variables are flags of the server: those of the caller are not handed on. The
-    command stands behind `prefix`, a program that starts it. (Code between fork and exec would meet gRPC's own handlers.)
+    PASS_* variables are flags of the server: those of the caller are not handed on.
+    `prefix`: a program that starts the command, with its arguments. (Code between fork and exec would meet gRPC's own handlers.)
     """
 
     def __init__(self, command, prefix=()):

@@ -15,6 +15,7 @@ from grpc_tools import protoc
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
+import prompt_file  # noqa: E402
 import server_process  # noqa: E402
 from server_process import HANG_SECONDS  # noqa: E402
 
@@ -57,8 +58,7 @@ def generate_stubs(folder):
 
 
 def read_prompts(name):
-    text = (REPOSITORY / "tests" / "e2e" / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
-    return [prompt.rstrip("\n") for prompt in text.split("%%\n")]
+    return prompt_file.read_prompts(REPOSITORY / "tests" / "e2e" / "prompts" / f"{name}.txt")
 
 
 def run_server(*flags, environment=None, stdout=subprocess.PIPE):
