@@ -90,7 +90,7 @@ absl::Status Run(const ServerConfig& config) {
   RaiseDescriptorLimit();
   // The ports are open while the model loads: health says NOT_SERVING, calls get UNAVAILABLE.
   PASS_ASSIGN_OR_RETURN(const auto endpoint,
-                        MetricsEndpoint::Start(config.metrics_listen, SeriesOf(config, metrics)));
+                        MetricsEndpoint::Start(config.metrics_listen, SeriesOf(config, metrics), &clock));
   PASS_ASSIGN_OR_RETURN(
       const auto server,
       GrpcServer::Start(GrpcServerOptionsOf(config), grpc::InsecureServerCredentials(), Dialects(&gateway)));

@@ -1,7 +1,6 @@
 #include "server/metrics_endpoint.h"
 
 #include <microhttpd.h>
-#include <prometheus/text_serializer.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -57,12 +56,12 @@ int Reply(MHD_Connection* connection, unsigned int code, const char* type, std::
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(
-    const std::string& listen, std::shared_ptr<const prometheus::Collectable> series, int idle_seconds) {
+    const std::string& listen, std::shared_ptr<const prometheus::Collectable> series, const Clock* clock,
+    int idle_seconds) {
   PASS_ASSIGN_OR_RETURN(const ListenAddress address,
                         ParseListenAddress(kFlag, listen, UnixSockets::kRefused));
   PASS_ASSIGN_OR_RETURN(ListeningSocket socket, ListeningSocket::Open(kFlag, address));
-  std::unique_ptr<MetricsEndpoint> endpoint(new MetricsEndpoint);
-  endpoint->series_ = std::move(series);
+  std::unique_ptr<MetricsEndpoint> endpoint(new MetricsEndpoint(Exposition(std::move(series), clock)));
   endpoint->address_ = socket.address().ToString();
   endpoint->daemon_ =
       MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, /*port=*/0, nullptr, nullptr, OnRequest,
@@ -81,8 +80,7 @@ MetricsEndpoint::~MetricsEndpoint() {
   if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
 }
 
-int MetricsEndpoint::Answer(MHD_Connection* connection, const std::string& method,
-                            const std::string& path) const {
+int MetricsEndpoint::Answer(MHD_Connection* connection, const std::string& method, const std::string& path) {
   if (path != "/metrics" && path != "/healthz") {
     return Reply(connection, MHD_HTTP_NOT_FOUND, "text/plain", "only /metrics and /healthz are here\n");
   }
@@ -94,8 +92,7 @@ int MetricsEndpoint::Answer(MHD_Connection* connection, const std::string& metho
     return Reply(connection, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain",
                  ready ? "ready\n" : "not ready\n");
   }
-  return Reply(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
-               prometheus::TextSerializer().Serialize(series_->Collect()));
+  return Reply(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", exposition_.Text());
 }
 
 void MetricsEndpoint::OnOpen(int fd) {

@@ -152,16 +152,16 @@ TEST(GrpcServer, NamesTheFlagOfAPortThatIsTaken) {
   EXPECT_FALSE(StartGrpcServer({.listen = "nonsense"}, &server.gateway()).ok());
 }
 
+const SystemClock kClock;
+
 TEST(MetricsEndpoint, NamesTheFlagOfAPortThatIsTaken) {
   TestServer server;
-  const auto first = MetricsEndpoint::Start("127.0.0.1:0", server.metrics().registry());
+  const auto first = MetricsEndpoint::Start("127.0.0.1:0", server.metrics().registry(), &kClock);
   ASSERT_TRUE(first.ok()) << first.status();
-  const auto second = MetricsEndpoint::Start((*first)->address(), server.metrics().registry());
+  const auto second = MetricsEndpoint::Start((*first)->address(), server.metrics().registry(), &kClock);
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("--metrics-listen"));
 }
-
-const SystemClock kClock;
 
 TEST(WarmUp, UsesPlainAndTreeAndCountsAsNoTraffic) {
   TestServer server;

@@ -23,7 +23,7 @@ constexpr int kNever = 100'000;  // seconds: an idle connection stays
 class MetricsPort : public testing::Test {
  protected:
   std::unique_ptr<MetricsEndpoint> Start(const std::string& listen) {
-    auto endpoint = MetricsEndpoint::Start(listen, metrics_.registry(), kNever);
+    auto endpoint = MetricsEndpoint::Start(listen, metrics_.registry(), &clock_, kNever);
     EXPECT_TRUE(endpoint.ok()) << endpoint.status();
     return endpoint.ok() ? *std::move(endpoint) : nullptr;
   }
@@ -77,7 +77,7 @@ TEST_F(MetricsPort, AnswersBesideClientsThatSayNothingOrOnlyHalf) {
 }
 
 TEST_F(MetricsPort, ListensOnIpv6) {
-  const auto endpoint = MetricsEndpoint::Start("[::1]:0", metrics_.registry());
+  const auto endpoint = MetricsEndpoint::Start("[::1]:0", metrics_.registry(), &clock_);
   if (!endpoint.ok()) GTEST_SKIP() << endpoint.status();
   EXPECT_THAT((*endpoint)->address(), AllOf(StartsWith("[::1]:"), Not("[::1]:0")));
   EXPECT_THAT(Ask(**endpoint, "GET /metrics"), StartsWith("HTTP/1.1 200"));

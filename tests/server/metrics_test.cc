@@ -147,7 +147,8 @@ TEST(Metrics, AreWellFormedText) {
 
 TEST(Metrics, AreServedOverHttp) {
   TestServer server;
-  const auto endpoint = MetricsEndpoint::Start("127.0.0.1:0", server.metrics().registry());
+  const SystemClock clock;
+  const auto endpoint = MetricsEndpoint::Start("127.0.0.1:0", server.metrics().registry(), &clock);
   ASSERT_TRUE(endpoint.ok()) << endpoint.status();
   const std::string response = HttpGet((*endpoint)->address(), "/metrics");
   EXPECT_THAT(response, StartsWith("HTTP/1.1 200"));
