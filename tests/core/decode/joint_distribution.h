@@ -24,7 +24,7 @@ struct JointCase {
   SamplingOptions sampling;
   double agreement = -1;  // of the head with the target; below 0: no head
   int shortlist_size = 3;
-  int seeds = 100'000;
+  int seeds = 30'000;
 };
 
 TableModel JointModel(const JointCase& test);

@@ -25,7 +25,7 @@ JointCase TreeCase() {
           .logits = {.seed = 21, .shared_scale = 0.5, .context_scale = 2.0, .partial_support = false},
           .sampling = {},
           .agreement = 0.7,
-          .seeds = 20'000};
+          .seeds = 10'000};
 }
 
 JointCase FilteredCase() {
