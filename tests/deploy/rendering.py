@@ -43,6 +43,7 @@ MATRIX = {
             "model.source": "pvc",
             "model.pvc.subPath": "small",
             "server.threads": 4,
+            "server.weights": "as-stored",
             "server.drainTimeout": 12.5,
             "server.extra.max-message-mib": 8,
             "server.modelName": "small",

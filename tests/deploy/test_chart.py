@@ -140,7 +140,7 @@ def test_where_kubernetes_has_no_sleep_action_there_is_none():
 
 def flags_of_the_server():
     source = (REPOSITORY / "server" / "config.cc").read_text(encoding="utf-8")
-    return set(re.findall(r'\.Add\("([a-z-]+)"', source))
+    return set(re.findall(r'\.Add\(\s*"([a-z-]+)"', source))
 
 
 @every_combination
@@ -323,6 +323,7 @@ REFUSED = {
     "a text for a number": {"server.maxQueue": "many"},
     "a method that does not exist": {"server.method": "fast"},
     "a type that does not exist": {"server.dtype": "int8"},
+    "weights that do not exist": {"server.weights": "w2"},
     "too many rows": {"server.maxRows": 65},
     "the tag latest": {"image.tag": "latest"},
     "half a digest": {"image.digest": "sha256:12"},

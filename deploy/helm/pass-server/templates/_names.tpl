@@ -76,6 +76,9 @@ model-name = {{ . | quote }}
 lookahead-file = {{ . | quote }}
 {{- end }}
 dtype = {{ $server.dtype | quote }}
+{{- with $server.weights }}
+weights = {{ . | quote }}
+{{- end }}
 device = {{ $server.device | quote }}
 {{- if gt (int $server.threads) 0 }}
 threads = {{ int $server.threads }}
