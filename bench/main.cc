@@ -203,6 +203,10 @@ CLI::App* AddCost(CLI::App& app, Flags& flags) {
   cost->add_option("--context", flags.cost.prefix, "committed tokens before the rows");
   cost->add_option("--repetitions", flags.cost.repetitions, "forwards for each number of rows");
   cost->add_option("--rows", flags.cost.rows, "numbers of rows");
+  cost->add_option("--lookahead-every", flags.cost.rows_per_lookahead,
+                   "one row in so many is a look-ahead row; 0: none");
+  cost->add_flag("!--no-shortlists", flags.cost.shortlists,
+                 "look-ahead rows give no drafts, so that their share of the output layer shows");
   return cost;
 }
 

@@ -49,13 +49,14 @@ std::vector<Row> RowsOf(SequenceId sequence, int count, const ModelInfo& info,
   for (int i = 0; i < count; ++i) {
     const int every = options.rows_per_lookahead;
     const bool lookahead = info.num_lookahead > 0 && every > 0 && i % every == every - 1;
+    const RowOutput drafts = options.shortlists ? RowOutput::kShortlist : RowOutput::kNothing;
     rows.push_back({.sequence = sequence,
                     .token = AnyToken(position, info),
                     .lookahead = lookahead ? 1 : 0,
                     .position = position,
                     .parent = last,
                     .sampling = &kGreedy,
-                    .output = lookahead ? RowOutput::kShortlist : RowOutput::kToken});
+                    .output = lookahead ? drafts : RowOutput::kToken});
     if (lookahead) continue;
     last = i;
     ++position;
