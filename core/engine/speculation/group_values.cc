@@ -26,6 +26,7 @@ GroupValues::GroupValues(int longest_group) : visits_(longest_group + 1) {
 }
 
 void GroupValues::Learn(int length, double reward, int next_length, double reward_without) {
+  if (values_.size() == 1) return;  // a model without look-ahead tokens: no step begins with a group
   if (steps_ == 0) average_reward_ = reward;
   ++steps_;
   const double surprise = reward - average_reward_ + values_[next_length] - values_[length];

@@ -17,6 +17,7 @@ namespace pass {
 
 class GroupValues {
  public:
+  // 0: there are none, and nothing is learned.
   explicit GroupValues(int longest_group);
 
   // By length of the group, from 0; [0] is 0. In tokens.
