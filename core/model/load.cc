@@ -15,32 +15,13 @@
 #include "core/files/block_codes.h"
 #include "core/kernels/isa.h"
 #include "core/kernels/thread_team.h"
+#include "core/model/backend/backend.h"
 #include "core/model/lookahead/lookahead_file.h"
 #include "core/model/lookahead/lookahead_weights.h"
 #include "core/model/transformer.h"
 
 namespace pass {
 namespace {
-
-absl::StatusOr<at::Device> ParseDevice(const std::string& name) try {
-  const at::Device device(name);
-  at::empty({1}, at::TensorOptions().device(device));  // fails now, by name, where the device is missing
-  return device;
-} catch (const std::exception&) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--device ", name, ": this LibTorch build has no such device; use cpu, or a CUDA build of LibTorch"));
-}
-
-absl::Status CheckLimits(const ModelConfig& config) {
-  // Limits of the kernels (core/kernels/kernels.cc): heads of one group share a state array, heads are cut into 16 lanes.
-  if (config.num_heads / config.num_kv_heads > 32) {
-    return absl::InvalidArgumentError("more than 32 query heads per key-value head are not supported");
-  }
-  if (config.head_dim % 16 != 0) {
-    return absl::InvalidArgumentError("a head width that is no multiple of 16 is not supported");
-  }
-  return absl::OkStatus();
-}
 
 // What loading took goes back. A step's outputs, some of them a few MB, come and go: glibc would map each anew and fault its
 // pages in.
@@ -64,7 +45,7 @@ absl::StatusOr<LookaheadTokens> LoadLookahead(const LoadOptions& options, const 
 }
 
 // One line about a file with blocks, or about what LoadOptions::weights made of one; empty: there is nothing to say.
-std::string WeightNotice(WeightType type, const Checkpoint& checkpoint, const at::Device& device,
+std::string WeightNotice(WeightType type, const Checkpoint& checkpoint, const Backend& backend,
                          const ModelWeights& weights) {
   const std::optional<StoredRows> stored = checkpoint.Stored("model.layers.0.mlp.down_proj.weight");
   const bool quantised = stored.has_value() && CodeLayoutOf(stored->type).has_value();
@@ -73,7 +54,8 @@ std::string WeightNotice(WeightType type, const Checkpoint& checkpoint, const at
                         " matrices keep the blocks of the file, ", weights.num_rounded,
                         " are rounded to 8 bits, ", weights.num_plain, " are in the compute type");
   }
-  if (type != WeightType::kComputeType || !quantised || !device.is_cpu()) return "";
+  const bool possible = backend.Check(checkpoint.config(), WeightType::kAsStored).ok();
+  if (type != WeightType::kComputeType || !quantised || !possible) return "";
   return absl::StrCat(
       "the file is quantised (", std::string(TensorTypeName(stored->type)),
       "): --weights as-stored keeps its blocks, which are fewer bytes to read for each token");
@@ -105,27 +87,23 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   ThreadTeam team(num_threads);  // reads and packs several layers at a time
   const TeamScope scope(&team);
   PASS_RETURN_IF_ERROR(CheckModel(options));
-  PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
+  PASS_ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, MakeBackend(options.device, options.compute_type));
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
   ModelConfig config = checkpoint->config();
   if (options.context_length > 0)
     config.context_length = std::min(config.context_length, options.context_length);
 
   const ComputeType compute_type = options.compute_type;
-  const at::ScalarType scalar_type = compute_type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
-
   const std::string fingerprint = checkpoint->Fingerprint();
   PASS_ASSIGN_OR_RETURN(const LookaheadTokens lookahead,
                         LoadLookahead(options, *checkpoint, fingerprint, loaded.warnings));
-  PASS_ASSIGN_OR_RETURN(
-      ModelWeights weights,
-      LoadWeights(*checkpoint, scalar_type, device, lookahead.head.has_value(), progress, options.weights));
-  if (std::string notice = WeightNotice(options.weights, *checkpoint, device, weights); !notice.empty()) {
+  PASS_ASSIGN_OR_RETURN(ModelWeights weights, LoadWeights(*checkpoint, *backend, lookahead.head.has_value(),
+                                                          progress, options.weights));
+  if (std::string notice = WeightNotice(options.weights, *checkpoint, *backend, weights); !notice.empty()) {
     loaded.notices.push_back(std::move(notice));
   }
 
-  const at::TensorOptions tensor_options = at::TensorOptions().dtype(scalar_type).device(device);
-  KvCache cache(config, tensor_options, options.kv_cache_bytes, options.max_batch_rows);
+  KvCache cache(config, *backend, options.kv_cache_bytes, options.max_batch_rows);
   if (cache.usage().total_pages < 1) {
     return absl::InvalidArgumentError("--kv-cache-mib is too small for one page of this model; raise it");
   }
@@ -135,9 +113,10 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   info.weights = options.weights == WeightType::kComputeType
                      ? info.dtype
                      : kWeightTypeNames[static_cast<size_t>(options.weights)];
-  LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, weights);
-  loaded.model = std::make_unique<Transformer>(config, std::move(info), std::move(weights),
-                                               std::move(lookahead_weights), std::move(cache), num_threads);
+  LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, *backend, weights);
+  loaded.model =
+      std::make_unique<Transformer>(config, std::move(info), std::move(backend), std::move(weights),
+                                    std::move(lookahead_weights), std::move(cache), num_threads);
   KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {
@@ -155,13 +134,10 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, const LoadProg
 
 absl::Status CheckModel(const LoadOptions& options) {
   if (!kernels::MaxIsaError().empty()) return absl::InvalidArgumentError(std::string(kernels::MaxIsaError()));
-  PASS_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
-  if (options.weights != WeightType::kComputeType && !device.is_cpu()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--weights is for --device cpu alone; leave it out with --device ", options.device));
-  }
+  PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend,
+                        MakeBackend(options.device, options.compute_type));
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
-  return CheckLimits(checkpoint->config());
+  return backend->Check(checkpoint->config(), options.weights);
 }
 
 std::string InstructionSet() { return std::string(kernels::IsaName(kernels::ActiveIsa())); }

@@ -35,7 +35,7 @@ struct LoadOptions {
   std::string lookahead_path;  // safetensors file of look-ahead tokens; empty: none
   ComputeType compute_type = ComputeType::kBf16;
   WeightType weights = WeightType::kComputeType;  // others are for the CPU alone
-  std::string device = "cpu";                     // "cpu", "cuda", "cuda:1"
+  std::string device = "cpu";                     // "cpu", "cuda", "cuda:1"; "aten:cpu" for tests
   int num_threads = 0;                            // that compute; 0: UsableCpus()
   int64_t kv_cache_bytes = int64_t{1} << 30;
   int32_t context_length = 0;  // 0: the model's own; else at most that

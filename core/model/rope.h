@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/checkpoint/config.h"
-#include "core/model/step_ops.h"
+#include "core/model/backend/attention_shapes.h"
 
 namespace pass {
 

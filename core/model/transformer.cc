@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -42,26 +41,27 @@ void CapLogits(double cap, std::span<float> logits) {
 
 }  // namespace
 
-Transformer::Transformer(const ModelConfig& config, ModelInfo info, ModelWeights weights,
-                         LookaheadWeights lookahead, KvCache cache, int num_threads)
+Transformer::Transformer(const ModelConfig& config, ModelInfo info, std::unique_ptr<Backend> backend,
+                         ModelWeights weights, LookaheadWeights lookahead, KvCache cache, int num_threads)
     : config_(config),
       shape_{config.num_heads, config.num_kv_heads, config.head_dim, config.attention_scale,
              config.attention_softcap},
       info_(std::move(info)),
+      backend_(std::move(backend)),
       weights_(std::move(weights)),
       lookahead_(std::move(lookahead)),
-      ropes_(MakeRopeTablesOfLayers(config, weights_.embedding.device())),
+      ropes_(MakeRopeTablesOfLayers(config, backend_->options().device())),
       cache_(std::move(cache)),
       drafter_(config.vocab_size, info_.shortlist_size, std::move(lookahead_.head)),
-      team_(num_threads),
-      options_(weights_.embedding.options()) {
+      team_(num_threads) {
+  const at::TensorOptions& options = backend_->options();
   const int64_t rows = info_.max_batch_rows;
   const int64_t heads_width = int64_t{config.num_heads} * config.head_dim;
-  buffers_.residual = at::zeros({rows, config.width}, options_.dtype(at::kFloat));
-  buffers_.normed = at::zeros({rows, config.width}, options_);
-  buffers_.query = at::zeros({rows, config.num_heads, config.head_dim}, options_.dtype(at::kFloat));
-  buffers_.attended = at::zeros({rows, heads_width}, options_);
-  buffers_.activated = at::zeros({rows, config.ffn_width}, options_);
+  buffers_.residual = at::zeros({rows, config.width}, options.dtype(at::kFloat));
+  buffers_.normed = at::zeros({rows, config.width}, options);
+  buffers_.query = at::zeros({rows, config.num_heads, config.head_dim}, options.dtype(at::kFloat));
+  buffers_.attended = at::zeros({rows, heads_width}, options);
+  buffers_.activated = at::zeros({rows, config.ffn_width}, options);
 }
 
 // The team computes; what is left to torch is small. Its own threads would wait for each other by spinning.
@@ -112,103 +112,70 @@ Transformer::Buffers Transformer::BuffersFor(int64_t rows) {
           first(buffers_.activated)};
 }
 
-void Transformer::Embed(std::span<const Row> rows, at::Tensor& residual) const {
-  residual.zero_();
-  std::vector<int64_t> tokens, token_rows, lookaheads, lookahead_rows;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const bool ordinary = rows[i].lookahead == 0;
-    (ordinary ? tokens : lookaheads).push_back(ordinary ? rows[i].token : rows[i].lookahead - 1);
-    (ordinary ? token_rows : lookahead_rows).push_back(static_cast<int64_t>(i));
-  }
-  const auto copy = [&](const at::Tensor& table, const std::vector<int64_t>& ids,
-                        const std::vector<int64_t>& targets, double multiplier) {
-    if (ids.empty()) return;
-    const auto device = residual.device();
-    at::Tensor embedded = table.index_select(0, at::tensor(ids).to(device)).to(at::kFloat);
-    if (multiplier != 1.0) embedded.mul_(multiplier);
-    residual.index_copy_(0, at::tensor(targets).to(device), embedded);
-  };
-  copy(weights_.embedding, tokens, token_rows, config_.embedding_multiplier);
-  copy(lookahead_.embeddings, lookaheads, lookahead_rows, 1.0);
-}
-
-AttentionPlan Transformer::PlanFor(std::span<const Row> rows) const {
-  std::vector<AttentionRow> attention_rows;
-  attention_rows.reserve(rows.size());
+std::unique_ptr<ForwardPlan> Transformer::PlanFor(std::span<const Row> rows, bool all) const {
+  std::vector<StepRow> step_rows;
+  step_rows.reserve(rows.size());
   for (const Row& row : rows) {
     const KvCache::Entry* entry = cache_.Find(row.sequence);
-    attention_rows.push_back({row.position, row.parent, entry->committed, entry->pages.data()});
+    step_rows.push_back({.token = row.token,
+                         .lookahead = row.lookahead,
+                         .wanted = all || row.output != RowOutput::kNothing,
+                         .attention = {row.position, row.parent, entry->committed, entry->pages.data()}});
   }
-  // Few rows: an even number of small tasks, so that threads have equal shares. Many: large ones, which read each page less often.
-  const auto num_rows = static_cast<int>(rows.size()), num_tasks = 2 * ((num_rows + 7) / 8);
-  const int rows_per_task = num_rows <= 16 ? (num_rows + num_tasks - 1) / num_tasks : kMaxTaskRows;
-  return PlanAttention(attention_rows, rows_per_task);
+  return backend_->Plan(step_rows);
 }
 
 void Transformer::NormQueriesAndKeys(const LayerWeights& weights, at::Tensor& qkv) const {
   if (!weights.q_norm.defined()) return;
   const int64_t q_width = int64_t{shape_.heads} * shape_.head_dim;
   const int64_t kv_width = int64_t{shape_.kv_heads} * shape_.head_dim;
-  NormSegments(qkv, 0, q_width / weights.q_norm.size(0), weights.q_norm, config_.rms_epsilon);
-  NormSegments(qkv, q_width, kv_width / weights.k_norm.size(0), weights.k_norm, config_.rms_epsilon);
+  backend_->NormSegments(qkv, 0, q_width / weights.q_norm.size(0), weights.q_norm, config_.rms_epsilon);
+  backend_->NormSegments(qkv, q_width, kv_width / weights.k_norm.size(0), weights.k_norm,
+                         config_.rms_epsilon);
 }
 
-Transformer::HiddenRows Transformer::Hidden(std::span<const Row> rows) {
-  Buffers b = BuffersFor(static_cast<int64_t>(rows.size()));
-  Embed(rows, b.residual);
-  const AttentionPlan plan = PlanFor(rows);
-  std::vector<int32_t> position_of_row;
-  std::vector<int64_t> adapted_rows;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    position_of_row.push_back(rows[i].position);
-    if (rows[i].lookahead > 0) adapted_rows.push_back(static_cast<int64_t>(i));
-  }
-  const bool adapts = !adapted_rows.empty() && !lookahead_.adapter.empty();
-  const at::Tensor positions = at::tensor(position_of_row, at::kInt).to(options_.device());
+Transformer::HiddenRows Transformer::Hidden(const ForwardPlan& plan, int64_t num_rows) {
+  const Backend& on = *backend_;
+  Buffers b = BuffersFor(num_rows);
+  on.Embed(plan, weights_.embedding, config_.embedding_multiplier, lookahead_.embeddings, b.residual);
 
   const double multiplier = config_.residual_multiplier;
   at::Tensor delta;  // what the last block adds to the residual stream
   const auto post_norm = [&](const at::Tensor& weight) {
-    if (weight.defined()) NormSegments(delta, 0, 1, weight, config_.rms_epsilon);
+    if (weight.defined()) on.NormSegments(delta, 0, 1, weight, config_.rms_epsilon);
   };
   for (int layer = 0; layer < config_.num_layers; ++layer) {
     const LayerWeights& w = weights_.layers[layer];
-    const auto adapted = [&](const LinearAdapter AdaptedLayer::*linear) {
-      return adapts ? Adapted{&(lookahead_.adapter[layer].*linear), adapted_rows} : Adapted{};
-    };
-    AddRmsNorm(b.residual, delta, w.attention_norm, config_.rms_epsilon, b.normed, multiplier);
-    at::Tensor qkv = w.qkv(b.normed, adapted(&AdaptedLayer::qkv));
+    KvLayer& kv = cache_.layer(layer);
+    on.AddRmsNorm(b.residual, delta, w.attention_norm, config_.rms_epsilon, b.normed, multiplier);
+    at::Tensor qkv = w.qkv->Multiply(b.normed, plan.adapted);
     NormQueriesAndKeys(w, qkv);
-    RopeSplit(qkv, ropes_[layer], positions, shape_, b.query, cache_.row_keys(layer),
-              cache_.row_values(layer));
-    Attention(plan, shape_, config_.layer(layer).window, b.query, cache_.row_keys(layer),
-              cache_.row_values(layer), cache_.page_keys(layer), cache_.page_values(layer), b.attended);
-    delta = w.attention_out(b.attended, adapted(&AdaptedLayer::attention_out));
+    on.RopeSplit(qkv, ropes_[layer], plan, shape_, b.query, kv);
+    on.Attention(plan, shape_, config_.layer(layer).window, b.query, kv, b.attended);
+    delta = w.attention_out->Multiply(b.attended, plan.adapted);
     post_norm(w.attention_post_norm);
-    AddRmsNorm(b.residual, delta, w.ffn_norm, config_.rms_epsilon, b.normed, multiplier);
-    w.gate_up(b.normed, adapted(&AdaptedLayer::gate_up), b.activated);
-    delta = w.down(b.activated, adapted(&AdaptedLayer::down));
+    on.AddRmsNorm(b.residual, delta, w.ffn_norm, config_.rms_epsilon, b.normed, multiplier);
+    w.gate_up->MultiplyGated(b.normed, plan.adapted, config_.activation, b.activated);
+    delta = w.down->Multiply(b.activated, plan.adapted);
     post_norm(w.ffn_post_norm);
   }
   return {b.residual, delta};
 }
 
-absl::StatusOr<Transformer::Outputs> Transformer::Step(std::span<const Row> rows,
-                                                       std::span<const int64_t> wanted) {
+absl::StatusOr<Transformer::Outputs> Transformer::Step(std::span<const Row> rows, bool all) {
   PASS_RETURN_IF_ERROR(Check(rows));
   const c10::InferenceMode guard;
   const TeamScope scope(&team_);
   KeepTorchOnThisThread();
   last_rows_.assign(rows.begin(), rows.end());
-  const HiddenRows hidden = Hidden(rows);
-  if (wanted.empty()) return Outputs{};
-  const at::Tensor index =
-      at::tensor(std::vector<int64_t>(wanted.begin(), wanted.end())).to(hidden.residual.device());
-  at::Tensor residual = hidden.residual.index_select(0, index);
-  Outputs outputs{.states = at::empty({residual.size(0), config_.width}, options_), .logits = {}};
-  AddRmsNorm(residual, hidden.delta.index_select(0, index), weights_.final_norm, config_.rms_epsilon,
-             outputs.states, config_.residual_multiplier);
-  outputs.logits = weights_.lm_head(outputs.states);
+  const std::unique_ptr<ForwardPlan> plan = PlanFor(rows, all);
+  const HiddenRows hidden = Hidden(*plan, std::ssize(rows));
+  if (plan->wanted.numel() == 0) return Outputs{};
+  at::Tensor residual = hidden.residual.index_select(0, plan->wanted);
+  Outputs outputs{.states = at::empty({residual.size(0), config_.width}, backend_->options()), .logits = {}};
+  backend_->AddRmsNorm(residual, hidden.delta.index_select(0, plan->wanted), weights_.final_norm,
+                       config_.rms_epsilon, outputs.states, config_.residual_multiplier);
+  outputs.logits = weights_.lm_head->Multiply(outputs.states);
   return outputs;
 }
 
@@ -229,7 +196,7 @@ absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row>
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].output != RowOutput::kNothing) wanted.push_back(static_cast<int64_t>(i));
   }
-  PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, wanted));
+  PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, /*all=*/false));
   std::vector<RowResult> results(rows.size());
   if (wanted.empty()) return results;
   const at::Tensor logits = outputs.logits.to(at::kCPU);
@@ -251,9 +218,7 @@ absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row>
 }
 
 absl::StatusOr<at::Tensor> Transformer::ForwardLogits(std::span<const Row> rows) try {
-  std::vector<int64_t> all(rows.size());
-  std::iota(all.begin(), all.end(), 0);
-  PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, all));
+  PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, /*all=*/true));
   at::Tensor logits = outputs.logits.to(at::kFloat).to(at::kCPU);
   CapLogits(config_.logits_softcap, {logits.data_ptr<float>(), static_cast<size_t>(logits.numel())});
   return logits;

@@ -13,19 +13,19 @@
 
 #include "core/kernels/thread_team.h"
 #include "core/language_model/language_model.h"
+#include "core/model/backend/backend.h"
 #include "core/model/kv_cache.h"
 #include "core/model/lookahead/drafter.h"
 #include "core/model/lookahead/lookahead_weights.h"
-#include "core/model/step_ops.h"
 #include "core/model/weights.h"
 
 namespace pass {
 
 class Transformer final : public LanguageModel {
  public:
-  // `num_threads`: that compute, at least 1.
-  Transformer(const ModelConfig& config, ModelInfo info, ModelWeights weights, LookaheadWeights lookahead,
-              KvCache cache, int num_threads);
+  // Weights and cache are the backend's. `num_threads`: that compute, at least 1.
+  Transformer(const ModelConfig& config, ModelInfo info, std::unique_ptr<Backend> backend,
+              ModelWeights weights, LookaheadWeights lookahead, KvCache cache, int num_threads);
 
   const ModelInfo& info() const override { return info_; }
   KvUsage kv_usage() const override { return cache_.usage(); }
@@ -52,16 +52,16 @@ class Transformer final : public LanguageModel {
   struct Outputs {
     at::Tensor states, logits;
   };
-  absl::StatusOr<Outputs> Step(std::span<const Row> rows, std::span<const int64_t> wanted);
+  // Wanted are those that ask for something, or all.
+  absl::StatusOr<Outputs> Step(std::span<const Row> rows, bool all);
   // Before the final norm: the residual stream, fp32 [R, d], and what the last block adds to it, [R, d].
   struct HiddenRows {
     at::Tensor residual, delta;
   };
-  HiddenRows Hidden(std::span<const Row> rows);
+  HiddenRows Hidden(const ForwardPlan& plan, int64_t num_rows);
   // Queries and keys of qkv, in place; where the model has norms for them.
   void NormQueriesAndKeys(const LayerWeights& weights, at::Tensor& qkv) const;
-  void Embed(std::span<const Row> rows, at::Tensor& residual) const;
-  AttentionPlan PlanFor(std::span<const Row> rows) const;
+  std::unique_ptr<ForwardPlan> PlanFor(std::span<const Row> rows, bool all) const;
   // What a row asked for, from its logits, and its shortlist if it asked for that.
   struct ReadRow {
     RowResult result;
@@ -73,13 +73,13 @@ class Transformer final : public LanguageModel {
   ModelConfig config_;
   HeadShape shape_;
   ModelInfo info_;
+  std::unique_ptr<Backend> backend_;
   ModelWeights weights_;
   LookaheadWeights lookahead_;
   std::vector<RopeTables> ropes_;  // one per layer
   KvCache cache_;
   Drafter drafter_;
   ThreadTeam team_;
-  at::TensorOptions options_;   // compute type and device
   Buffers buffers_;             // of info_.max_batch_rows rows
   std::vector<Row> last_rows_;  // of the last forward, for Commit
 };

@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <type_traits>
@@ -66,8 +67,9 @@ struct Reader {
   const Checkpoint& checkpoint;
   at::ScalarType compute_type;
   at::Device device;
+  const Backend* backend = nullptr;  // of Packed, with what follows
   WeightType type = WeightType::kComputeType;
-  Tally* tally = nullptr;  // of Packed
+  Tally* tally = nullptr;
 
   // Vectors of these widths, joined.
   absl::StatusOr<at::Tensor> Vector(const Parts& parts) const {
@@ -98,7 +100,7 @@ struct Reader {
   }
 
   // The same, packed in the type of the weights.
-  absl::StatusOr<Linear> Packed(const Parts& parts, int64_t in) const {
+  absl::StatusOr<std::unique_ptr<Linear>> Packed(const Parts& parts, int64_t in) const {
     std::optional<QuantizedForm> form = FormOf(type);
     if (type == WeightType::kAsStored) {
       std::vector<StoredRows> stored;
@@ -109,21 +111,21 @@ struct Reader {
       }
       if (!stored.empty()) form = QuantizedForm::k8;
       if (stored.size() == parts.size()) {
-        if (auto weight = QuantizedWeight::FromStored(stored, in); weight.has_value()) {
+        if (auto linear = backend->MakeStoredLinear(stored, in); linear != nullptr) {
           tally->stored += static_cast<int>(parts.size());
-          return Linear(*std::move(weight));
+          return linear;
         }
       }
     }
     (form.has_value() ? tally->rounded : tally->plain) += static_cast<int>(parts.size());
     PASS_ASSIGN_OR_RETURN(const at::Tensor tensor, Fused(parts, in));
-    return form.has_value() ? Linear(QuantizedWeight(tensor, *form)) : Linear(tensor);
+    return backend->MakeLinear(tensor, form);
   }
 
   // Fused or Packed.
   template <typename Matrix>
   absl::StatusOr<Matrix> Read(const Parts& parts, int64_t in) const {
-    if constexpr (std::is_same_v<Matrix, Linear>) {
+    if constexpr (std::is_same_v<Matrix, std::unique_ptr<Linear>>) {
       return Packed(parts, in);
     } else {
       return Fused(parts, in);
@@ -246,17 +248,23 @@ absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::Scala
   return tensors;
 }
 
-absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
-                                         at::Device device, bool plain_lm_head, const LoadProgress& progress,
-                                         WeightType type) {
+absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, const Backend& backend,
+                                         bool plain_lm_head, const LoadProgress& progress, WeightType type) {
+  using Packed = std::unique_ptr<Linear>;
   const ModelConfig& config = checkpoint.config();
   Tally tally;
-  const Reader reader{checkpoint, compute_type, device, type, &tally};
+  const Reader reader{.checkpoint = checkpoint,
+                      .compute_type = c10::typeMetaToScalarType(backend.options().dtype()),
+                      .device = backend.options().device(),
+                      .backend = &backend,
+                      .type = type,
+                      .tally = &tally};
   ModelWeights weights;
   // `rows`: of the tensor of this name, unless weights stay as stored.
-  const auto pack_lm_head = [&](const char* name, const at::Tensor& rows) -> absl::StatusOr<Linear> {
+  const auto pack_lm_head = [&](const char* name, const at::Tensor& rows) -> absl::StatusOr<Packed> {
     if (type == WeightType::kAsStored) return reader.Packed({{name, config.vocab_size}}, config.width);
-    return type == WeightType::kComputeType ? Linear(rows) : Linear(QuantizedWeight(rows, QuantizedForm::k8));
+    if (type == WeightType::kComputeType) return backend.MakeLinear(rows, std::nullopt);
+    return backend.MakeLinear(rows, QuantizedForm::k8);
   };
   if (!config.tied_embeddings) {  // first, while little else is there: for a moment it is in memory twice
     at::Tensor rows;
@@ -267,12 +275,12 @@ absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, at::Scala
     if (plain_lm_head) weights.lm_head_rows = rows;
   }
   weights.layers.resize(config.num_layers);
-  const auto pack = [&](size_t layer, LayerMatrices<Linear> read) {
-    weights.layers[layer] = {LayerVectors(read), Linear(std::move(read.qkv), read.qkv_bias),
-                             Linear(std::move(read.attention_out), read.attention_out_bias),
-                             GatedLinear(std::move(read.gate_up), config.activation), std::move(read.down)};
+  const auto take = [&](size_t layer, LayerWeights read) {
+    if (read.qkv_bias.defined()) read.qkv->SetBias(read.qkv_bias);
+    if (read.attention_out_bias.defined()) read.attention_out->SetBias(read.attention_out_bias);
+    weights.layers[layer] = std::move(read);
   };
-  PASS_RETURN_IF_ERROR(LoadLayers<Linear>(reader, progress, pack));
+  PASS_RETURN_IF_ERROR(LoadLayers<Packed>(reader, progress, take));
   PASS_ASSIGN_OR_RETURN(weights.embedding, reader.Vocabulary(kEmbedding));
   PASS_ASSIGN_OR_RETURN(weights.final_norm, LoadFinalNorm(reader));
   if (config.tied_embeddings) {

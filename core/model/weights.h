@@ -3,12 +3,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/checkpoint/checkpoint.h"
-#include "core/model/gated_linear.h"
-#include "core/model/linear.h"
+#include "core/model/backend/backend.h"
+#include "core/model/backend/linear.h"
 #include "core/model/load.h"
 
 namespace pass {
@@ -41,18 +42,13 @@ struct ModelTensors {
 };
 
 // The same, packed for the serving step; the linears have their biases.
-struct LayerWeights : LayerVectors {
-  Linear qkv;
-  Linear attention_out;
-  GatedLinear gate_up;
-  Linear down;
-};
+using LayerWeights = LayerMatrices<std::unique_ptr<Linear>>;
 
 struct ModelWeights {
   at::Tensor embedding;  // compute type [vocab, width]
   std::vector<LayerWeights> layers;
-  at::Tensor final_norm;  // fp32 [width], times the multiplier of the logits
-  Linear lm_head;         // [vocab, width]
+  at::Tensor final_norm;            // fp32 [width], times the multiplier of the logits
+  std::unique_ptr<Linear> lm_head;  // [vocab, width]
   // The same, plain, if it was asked for: for the head, which scores a few tokens. The embedding where they are tied.
   at::Tensor lm_head_rows;
   // Matrices of the file by what became of them: kept as stored, rounded to 8 or 4 bits, in the compute type.
@@ -63,13 +59,14 @@ struct ModelWeights {
 absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress);
 
-// Reads, fuses and prepacks, one layer at a time. Errors as Checkpoint::Read. `type`: other than kComputeType only on the CPU.
+// Reads, fuses and packs for the backend, one layer at a time. Errors as Checkpoint::Read. `type`: one that the backend's Check
+// allows.
 //
 // k8 and k4 round every matrix but lm_head, which is in 8 bits: each of its errors is one of a logit. kAsStored keeps a matrix
 // as it is: plain numbers in the compute type, blocks in their codes, and blocks that no form holds rounded to 8 bits; matrices
 // that are fused share one fate. Vectors and the embedding, whose rows are looked up, stay in the compute type.
-absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, at::ScalarType compute_type,
-                                         at::Device device, bool plain_lm_head, const LoadProgress& progress,
+absl::StatusOr<ModelWeights> LoadWeights(const Checkpoint& checkpoint, const Backend& backend,
+                                         bool plain_lm_head, const LoadProgress& progress,
                                          WeightType type = WeightType::kComputeType);
 
 }  // namespace pass

@@ -13,7 +13,7 @@
 
 #include "core/base/token_id.h"
 #include "core/checkpoint/config.h"
-#include "core/model/step_ops.h"
+#include "core/model/backend/attention_shapes.h"
 #include "core/model/weights.h"
 #include "core/train/group_plan.h"
 #include "core/train/lookahead_parameters.h"

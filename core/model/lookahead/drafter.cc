@@ -7,7 +7,6 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 #include <memory>
 #include <utility>
@@ -21,39 +20,9 @@ namespace pass {
 namespace {
 
 constexpr int64_t kFirstSlots = 64;
-constexpr size_t kChunk = 64;  // tokens that a thread scores at once
 
-// to[row] = from[index]; matrices [*, d] of one type.
-void CopyRow(const at::Tensor& from, int64_t index, const at::Tensor& to, int64_t row) {
-  if (!from.is_cpu()) {
-    to.select(0, row).copy_(from.select(0, index));
-    return;
-  }
-  const int64_t bytes = from.size(1) * static_cast<int64_t>(from.element_size());
-  std::memcpy(static_cast<char*>(to.data_ptr()) + row * bytes,
-              static_cast<const char*>(from.data_ptr()) + index * bytes, static_cast<size_t>(bytes));
-}
-
-at::Tensor Gather(const at::Tensor& from, std::span<const int64_t> rows) {
-  if (!from.is_cpu()) {
-    return from.index_select(0, at::tensor(std::vector<int64_t>(rows.begin(), rows.end())).to(from.device()));
-  }
-  const at::Tensor gathered = at::empty({static_cast<int64_t>(rows.size()), from.size(1)}, from.options());
-  for (size_t i = 0; i < rows.size(); ++i) CopyRow(from, rows[i], gathered, static_cast<int64_t>(i));
-  return gathered;
-}
-
-// On the CPU by all threads; on other devices one after the other.
-template <typename F>
-void ForEach(size_t count, const at::Tensor& where, F f) {
-  const auto range = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) f(static_cast<size_t>(i));
-  };
-  if (where.is_cpu()) {
-    ParallelFor(0, static_cast<int64_t>(count), /*grain=*/1, range);
-  } else {
-    range(0, static_cast<int64_t>(count));
-  }
+at::Tensor RowsOf(const at::Tensor& from, const std::vector<int64_t>& rows) {
+  return from.index_select(0, at::tensor(rows, at::kLong).to(from.device()));
 }
 
 Proposal Normalised(Shortlist best, DraftHandle next) {
@@ -64,14 +33,14 @@ Proposal Normalised(Shortlist best, DraftHandle next) {
 
 }  // namespace
 
-Drafter::Drafter(int64_t vocab_size, int shortlist_size, std::optional<DraftHead> head)
+Drafter::Drafter(int64_t vocab_size, int shortlist_size, std::unique_ptr<DraftHead> head)
     : vocab_size_(vocab_size), shortlist_size_(shortlist_size), head_(std::move(head)) {}
 
 int64_t Drafter::KeepState(const at::Tensor& states, int64_t row) {
   const int64_t slot = store_.TakeSlot();
   if (!states_.defined()) states_ = at::empty({kFirstSlots, states.size(1)}, states.options());
   if (slot >= states_.size(0)) states_ = at::cat({states_, at::empty_like(states_)});
-  CopyRow(states, row, states_, slot);
+  states_.select(0, slot).copy_(states.select(0, row));
   return slot;
 }
 
@@ -121,7 +90,7 @@ at::Tensor Drafter::Advance(std::span<const ProposalRequest> requests, std::span
   std::vector<TokenId> previous;
   for (const Job& job : jobs) slots.push_back(job.draft.slot);
   for (const ProposalRequest& request : requests) previous.push_back(request.previous);
-  return head_->Advance(Gather(states_, slots), previous);
+  return head_->Advance(RowsOf(states_, slots), previous);
 }
 
 // The frequent tokens of all recurrent drafts at once, so that their rows of lm_head are read once.
@@ -131,7 +100,7 @@ void Drafter::ScoreFrequent(const at::Tensor& states, std::span<Job> jobs) const
     if (jobs[i].draft.recurrent) rows.push_back(static_cast<int64_t>(i));
   }
   if (rows.empty()) return;
-  const at::Tensor scores = head_->ScoreFrequent(rows.size() == jobs.size() ? states : Gather(states, rows));
+  const at::Tensor scores = head_->ScoreFrequent(rows.size() == jobs.size() ? states : RowsOf(states, rows));
   const int64_t count = scores.size(1);
   for (size_t i = 0; i < rows.size(); ++i) {
     std::vector<float>& of_job = jobs[static_cast<size_t>(rows[i])].scores;
@@ -141,27 +110,17 @@ void Drafter::ScoreFrequent(const at::Tensor& states, std::span<Job> jobs) const
 
 void Drafter::Score(const at::Tensor& states, std::span<const Candidates> candidates,
                     std::span<Job> jobs) const {
-  struct Chunk {
-    size_t job, begin, end;
-  };
-  std::vector<Chunk> chunks;
+  std::vector<DraftHead::ScoreTask> tasks;
   for (size_t i = 0; i < jobs.size(); ++i) {
-    const size_t count = candidates[jobs[i].candidates].ids.size();
-    jobs[i].scores.resize(count);
-    const size_t apart = jobs[i].draft.recurrent ? head_->frequent_tokens().size() : 0;
-    for (size_t begin = 0; begin < count - apart; begin += kChunk) {
-      chunks.push_back({i, begin, std::min(begin + kChunk, count - apart)});
-    }
+    const std::span<const TokenId> ids = candidates[jobs[i].candidates].ids;
+    jobs[i].scores.resize(ids.size());
+    const size_t own = ids.size() - (jobs[i].draft.recurrent ? head_->frequent_tokens().size() : 0);
+    tasks.push_back({.state = static_cast<int64_t>(i),
+                     .ids = ids.first(own),
+                     .out = std::span(jobs[i].scores).first(own)});
   }
   ScoreFrequent(states, jobs);
-  ForEach(chunks.size(), states, [&](size_t c) {
-    const Chunk& chunk = chunks[c];
-    Job& job = jobs[chunk.job];
-    const std::span<const TokenId> ids = candidates[job.candidates].ids;
-    const size_t size = chunk.end - chunk.begin;
-    head_->Score(states, static_cast<int64_t>(chunk.job), ids.subspan(chunk.begin, size),
-                 std::span(job.scores).subspan(chunk.begin, size));
-  });
+  head_->Score(states, tasks);
 }
 
 absl::StatusOr<std::vector<Proposal>> Drafter::Propose(std::span<const ProposalRequest> requests) {
@@ -186,9 +145,11 @@ absl::StatusOr<std::vector<Proposal>> Drafter::Propose(std::span<const ProposalR
                                                           .slot = KeepState(states, static_cast<int64_t>(i)),
                                                           .recurrent = true});
   }
-  ForEach(jobs.size(), states, [&](size_t i) {
-    const std::vector<TokenId>& ids = candidates[jobs[i].candidates].ids;
-    proposals[i] = Normalised(BestTokens(ids, jobs[i].scores, shortlist_size_), proposals[i].next);
+  ParallelFor(0, static_cast<int64_t>(jobs.size()), /*grain=*/1, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      const std::vector<TokenId>& ids = candidates[jobs[i].candidates].ids;
+      proposals[i] = Normalised(BestTokens(ids, jobs[i].scores, shortlist_size_), proposals[i].next);
+    }
   });
   return proposals;
 }

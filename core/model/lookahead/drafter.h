@@ -9,13 +9,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/language_model/language_model.h"
-#include "core/model/lookahead/draft_head.h"
+#include "core/model/backend/draft_head.h"
 #include "core/model/lookahead/draft_store.h"
 #include "core/model/lookahead/shortlist.h"
 
@@ -23,7 +23,8 @@ namespace pass {
 
 class Drafter {
  public:
-  Drafter(int64_t vocab_size, int shortlist_size, std::optional<DraftHead> head);
+  // Without a head a row's own shortlist is what it proposes.
+  Drafter(int64_t vocab_size, int shortlist_size, std::unique_ptr<DraftHead> head);
 
   // Keeps a look-ahead row's shortlist and its state, row `row` of states [*, d].
   DraftHandle Keep(SequenceId id, Shortlist shortlist, const at::Tensor& states, int64_t row);
@@ -61,7 +62,7 @@ class Drafter {
 
   int64_t vocab_size_;
   int shortlist_size_;
-  std::optional<DraftHead> head_;
+  std::unique_ptr<DraftHead> head_;
   DraftStore store_;
   at::Tensor states_;  // [slots, d], of the live drafts; made when there is a first one
 };

@@ -3,23 +3,21 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <optional>
-#include <vector>
+#include <memory>
 
-#include "core/model/lookahead/draft_head.h"
-#include "core/model/lookahead/linear_adapter.h"
+#include "core/model/backend/backend.h"
 #include "core/model/lookahead/lookahead_file.h"
 #include "core/model/weights.h"
 
 namespace pass {
 
 struct LookaheadWeights {
-  at::Tensor embeddings;              // fp32 [L, width]; undefined: none
-  std::vector<AdaptedLayer> adapter;  // one per layer, or none
-  std::optional<DraftHead> head;
+  at::Tensor embeddings;            // fp32 [L, width]; undefined: none
+  std::unique_ptr<DraftHead> head;  // or none
 };
 
-// For a model with these weights. Nothing for tokens without a look-ahead token.
-LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const ModelWeights& model);
+// For a model with these weights, whose linears get the adapters. Nothing for tokens without a look-ahead token.
+LookaheadWeights MakeLookaheadWeights(const LookaheadTokens& tokens, const Backend& backend,
+                                      ModelWeights& model);
 
 }  // namespace pass

@@ -9,6 +9,7 @@
 
 #include "core/base/check.h"
 #include "core/kernels/attention_plan.h"
+#include "core/model/backend/backend.h"
 #include "core/model/lookahead/lookahead_tensors.h"
 
 namespace pass::testing {
@@ -161,19 +162,20 @@ std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint
 
 std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
                                              const RandomLookahead& lookahead, int64_t kv_pages,
-                                             WeightType weight_type) {
+                                             WeightType weight_type, const std::string& device) {
   const RandomCheckpoint checkpoint(config, seed);
-  const at::ScalarType scalar_type = type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
-  auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, /*plain_lm_head=*/true, nullptr, weight_type);
+  auto backend = MakeBackend(device, type);
+  PASS_CHECK(backend.ok());
+  auto weights = LoadWeights(checkpoint, **backend, /*plain_lm_head=*/true, nullptr, weight_type);
   PASS_CHECK(weights.ok());
   const int64_t page_bytes = KvCache::PageBytes(config, type == ComputeType::kBf16 ? 2 : 4);
   constexpr int kMaxRows = 256;
-  KvCache cache(config, at::TensorOptions().dtype(scalar_type), kv_pages * page_bytes, kMaxRows);
+  KvCache cache(config, **backend, kv_pages * page_bytes, kMaxRows);
   const LookaheadTokens tokens = MakeRandomLookahead(config, lookahead, seed + 1);
   const ModelInfo info{.name = "random",
                        .architecture = config.architecture,
                        .dtype = type == ComputeType::kBf16 ? "bf16" : "fp32",
-                       .device = "cpu",
+                       .device = device,
                        .fingerprint = checkpoint.Fingerprint(),
                        .vocab_size = config.vocab_size,
                        .context_length = config.context_length,
@@ -184,9 +186,9 @@ std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeT
                        .has_head = lookahead.hidden > 0,
                        .shortlist_size = static_cast<int>(std::min<int64_t>(128, config.vocab_size)),
                        .max_batch_rows = kMaxRows};
-  LookaheadWeights lookahead_weights = MakeLookaheadWeights(tokens, *weights);
-  return std::make_unique<Transformer>(config, info, *std::move(weights), std::move(lookahead_weights),
-                                       std::move(cache), /*num_threads=*/2);
+  LookaheadWeights lookahead_weights = MakeLookaheadWeights(tokens, **backend, *weights);
+  return std::make_unique<Transformer>(config, info, *std::move(backend), *std::move(weights),
+                                       std::move(lookahead_weights), std::move(cache), /*num_threads=*/2);
 }
 
 }  // namespace pass::testing

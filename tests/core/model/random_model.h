@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/checkpoint/checkpoint.h"
 #include "core/model/load.h"
@@ -35,6 +36,7 @@ LookaheadTokens MakeRandomLookahead(const ModelConfig& config, const RandomLooka
 std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint64_t seed);
 std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
                                              const RandomLookahead& lookahead, int64_t kv_pages = 64,
-                                             WeightType weights = WeightType::kComputeType);
+                                             WeightType weights = WeightType::kComputeType,
+                                             const std::string& device = "cpu");
 
 }  // namespace pass::testing

@@ -12,6 +12,7 @@
 
 #include "core/checkpoint/checkpoint_layout.h"
 #include "core/files/dequantize.h"
+#include "core/model/backend/cpu/cpu_backend.h"
 #include "core/model/weights.h"
 #include "tests/core/model/random_model.h"
 
@@ -90,8 +91,10 @@ TensorType MixedType(const std::string& name) {
   return name.find("embed") != name.npos ? TensorType::kQ8_0 : TensorType::kQ4_1;
 }
 
+const CpuBackend kBackend{at::TensorOptions().dtype(at::kFloat)};
+
 absl::StatusOr<ModelWeights> LoadMixed(const BlocksCheckpoint& checkpoint, WeightType type) {
-  return LoadWeights(checkpoint, at::kFloat, at::kCPU, /*plain_lm_head=*/true, nullptr, type);
+  return LoadWeights(checkpoint, kBackend, /*plain_lm_head=*/true, nullptr, type);
 }
 
 void ExpectNear(const at::Tensor& y, const at::Tensor& expected, double error) {
@@ -119,33 +122,35 @@ TEST_P(StoredWeights, KeepTheBlocksThatTheyCan) {
   const at::Tensor x = at::randn({5, config.width});
   for (int layer = 0; layer < config.num_layers; ++layer) {
     SCOPED_TRACE(layer);
-    ExpectNear(stored->layers[layer].qkv(x), plain->layers[layer].qkv(x), 0.01);
-    ExpectNear(stored->layers[layer].attention_out(x), plain->layers[layer].attention_out(x), 0.01);
+    ExpectNear(stored->layers[layer].qkv->Multiply(x), plain->layers[layer].qkv->Multiply(x), 0.01);
+    ExpectNear(stored->layers[layer].attention_out->Multiply(x),
+               plain->layers[layer].attention_out->Multiply(x), 0.01);
     const at::Tensor wide = at::randn({5, config.ffn_width});
-    ExpectNear(stored->layers[layer].down(wide), plain->layers[layer].down(wide), layer == 2 ? 1e-6 : 0.01);
+    ExpectNear(stored->layers[layer].down->Multiply(wide), plain->layers[layer].down->Multiply(wide),
+               layer == 2 ? 1e-6 : 0.01);
     at::Tensor gated = at::empty({5, config.ffn_width}), expected = at::empty_like(gated);
-    stored->layers[layer].gate_up(x, {}, gated);
-    plain->layers[layer].gate_up(x, {}, expected);
+    stored->layers[layer].gate_up->MultiplyGated(x, {}, config.activation, gated);
+    plain->layers[layer].gate_up->MultiplyGated(x, {}, config.activation, expected);
     ExpectNear(gated, expected, 0.03);
   }
-  ExpectNear(stored->lm_head(x), plain->lm_head(x), 0.01);
+  ExpectNear(stored->lm_head->Multiply(x), plain->lm_head->Multiply(x), 0.01);
 }
 
 TEST_P(StoredWeights, AreRoundedToFewerBitsWhenAskedFor) {
   ModelConfig config = testing::TinyConfig();
   config.tied_embeddings = GetParam();
   const auto checkpoint = testing::MakeRandomCheckpoint(config, 62);
-  const auto plain = LoadWeights(*checkpoint, at::kFloat, at::kCPU, /*plain_lm_head=*/true, nullptr);
+  const auto plain = LoadWeights(*checkpoint, kBackend, /*plain_lm_head=*/true, nullptr);
   ASSERT_TRUE(plain.ok()) << plain.status();
   at::manual_seed(12);
   const at::Tensor x = at::randn({5, config.width});
   for (const WeightType type : {WeightType::k8Bits, WeightType::k4Bits}) {
-    const auto rounded =
-        LoadWeights(*checkpoint, at::kFloat, at::kCPU, /*plain_lm_head=*/true, nullptr, type);
+    const auto rounded = LoadWeights(*checkpoint, kBackend, /*plain_lm_head=*/true, nullptr, type);
     ASSERT_TRUE(rounded.ok()) << rounded.status();
-    ExpectNear(rounded->layers[0].qkv(x), plain->layers[0].qkv(x), type == WeightType::k8Bits ? 0.02 : 0.12);
-    EXPECT_FALSE(rounded->layers[0].qkv(x).equal(plain->layers[0].qkv(x)));
-    ExpectNear(rounded->lm_head(x), plain->lm_head(x), 0.02);
+    ExpectNear(rounded->layers[0].qkv->Multiply(x), plain->layers[0].qkv->Multiply(x),
+               type == WeightType::k8Bits ? 0.02 : 0.12);
+    EXPECT_FALSE(rounded->layers[0].qkv->Multiply(x).equal(plain->layers[0].qkv->Multiply(x)));
+    ExpectNear(rounded->lm_head->Multiply(x), plain->lm_head->Multiply(x), 0.02);
   }
 }
 

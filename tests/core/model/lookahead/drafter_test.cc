@@ -9,6 +9,8 @@
 #include <random>
 #include <set>
 
+#include "core/model/backend/aten/aten_draft_head.h"
+#include "core/model/backend/cpu/cpu_draft_head.h"
 #include "tests/core/model/random_model.h"
 
 namespace pass {
@@ -21,12 +23,6 @@ using ::pass::testing::TinyConfig;
 
 constexpr SequenceId kSequence = 1;
 constexpr int kShortlist = 24;
-
-at::Tensor ToTensor(const Bf16Matrix& matrix) {
-  return at::from_blob(const_cast<uint16_t*>(matrix.values.data()), {matrix.rows, matrix.columns},
-                       at::kBFloat16)
-      .clone();
-}
 
 struct Case {
   const char* name;
@@ -47,15 +43,15 @@ class DrafterOfType : public ::testing::TestWithParam<Case> {
   }
 
   double Tolerance() const { return GetParam().type == at::kBFloat16 ? 1.0 / 16 : 1e-3; }
-  DraftHead Head() const { return DraftHead(weights_, embedding_, lm_head_); }
-  Drafter NewDrafter() const { return Drafter(GetParam().config.vocab_size, kShortlist, Head()); }
+  CpuDraftHead Head() const { return {weights_, embedding_, lm_head_}; }
+  Drafter NewDrafter() const {
+    return {GetParam().config.vocab_size, kShortlist, std::make_unique<CpuDraftHead>(Head())};
+  }
 
   // In fp32, rounded to the compute type at the end.
   at::Tensor NextState(const at::Tensor& states, std::vector<TokenId> previous) const {
-    const at::Tensor ids = at::tensor(std::vector<int64_t>(previous.begin(), previous.end()));
-    return DraftHead::Aten(states.to(at::kFloat), embedding_.index_select(0, ids).to(at::kFloat),
-                           ToTensor(weights_.w1).to(at::kFloat), ToTensor(weights_.w2).to(at::kFloat))
-        .to(GetParam().type);
+    const AtenDraftHead head(weights_, embedding_.to(at::kFloat), lm_head_.to(at::kFloat));
+    return head.Advance(states.to(at::kFloat), previous).to(GetParam().type);
   }
 
   // Log-probabilities of `ids` for one state.
@@ -103,11 +99,11 @@ TEST_P(DrafterOfType, AdvancesStatesAsATenDoes) {
 }
 
 TEST_P(DrafterOfType, ScoresTokensAsATenDoes) {
-  const DraftHead head = Head();
+  const CpuDraftHead head = Head();
   const at::Tensor expected = at::linear(states_.to(at::kFloat), lm_head_.to(at::kFloat));
   const std::vector<TokenId> ids = {7, 0, 95, 31, 4};
   std::vector<float> scores(ids.size());
-  head.Score(states_, 3, ids, scores);
+  head.Score(states_, std::vector<DraftHead::ScoreTask>{{.state = 3, .ids = ids, .out = scores}});
   for (size_t i = 0; i < ids.size(); ++i) EXPECT_NEAR(scores[i], expected[3][ids[i]].item<float>(), 1e-3);
   const at::Tensor frequent = head.ScoreFrequent(states_);
   for (size_t i = 0; i < head.frequent_tokens().size(); ++i) {
@@ -135,7 +131,7 @@ TEST_P(DrafterOfType, ProposesTheBestOfAllCandidatesInARecurrentStep) {
   const DraftHandle handle = drafter.Keep(kSequence, list, states_, 0);
   const Proposal first = ProposeOne(drafter, handle, 3);
   const Proposal second = ProposeOne(drafter, first.next, 50);
-  const DraftHead head = Head();
+  const CpuDraftHead head = Head();
   const at::Tensor state =
       head.Advance(head.Advance(states_.narrow(0, 0, 1), std::vector<TokenId>{3}), std::vector<TokenId>{50});
   std::set<TokenId> candidates(head.frequent_tokens().begin(), head.frequent_tokens().end());
@@ -143,7 +139,7 @@ TEST_P(DrafterOfType, ProposesTheBestOfAllCandidatesInARecurrentStep) {
   candidates.insert(recent.begin(), recent.end());
   const std::vector<TokenId> all(candidates.begin(), candidates.end());
   std::vector<float> scores(all.size());
-  head.Score(state, 0, all, scores);
+  head.Score(state, std::vector<DraftHead::ScoreTask>{{.state = 0, .ids = all, .out = scores}});
   std::map<TokenId, float> score_of;
   for (size_t i = 0; i < all.size(); ++i) score_of[all[i]] = scores[i];
   std::ranges::sort(scores, std::greater<>());

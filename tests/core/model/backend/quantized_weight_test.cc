@@ -1,5 +1,5 @@
 // Linears on weights of 8 and 4 bits: rounded ones, and those with the blocks of a file.
-#include "core/model/quantized_weight.h"
+#include "core/model/backend/cpu/quantized_weight.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/files/dequantize.h"
-#include "core/model/gated_linear.h"
-#include "core/model/step_ops.h"
+#include "core/model/backend/cpu/cpu_linear.h"
+#include "tests/core/model/backend/gate.h"
 
 namespace pass {
 namespace {
@@ -42,7 +42,9 @@ struct RandomBlocks {
 };
 
 // Products with one input each, which has a code without an error, are the weights.
-at::Tensor Unpacked(const Linear& linear, int64_t in) { return (linear(at::eye(in) * 127) / 127).t(); }
+at::Tensor Unpacked(const CpuLinear& linear, int64_t in) {
+  return (linear.Multiply(at::eye(in) * 127) / 127).t();
+}
 
 TEST(QuantizedWeight, OfStoredBlocksHasTheValuesOfTheFile) {
   const unsigned seed = 51;
@@ -55,7 +57,7 @@ TEST(QuantizedWeight, OfStoredBlocksHasTheValuesOfTheFile) {
     const RandomBlocks blocks(type, 40, 256, random);
     const auto weight = QuantizedWeight::FromStored(std::span(&blocks.stored, 1), 256);
     ASSERT_TRUE(weight.has_value());
-    const at::Tensor values = Unpacked(Linear(*weight), 256);
+    const at::Tensor values = Unpacked(CpuLinear(*weight), 256);
     const bool products = LayoutOf(type).elements == 256;  // scales are products, and rounded
     const double error = products ? 1.0 / 2048 : 1e-6;
     // A sum of a scale's part and a minimum may be small where both are large.
@@ -72,15 +74,15 @@ TEST(QuantizedWeight, OfSeveralStoredMatricesIsAllOfThemInTheirOrder) {
   const std::vector<StoredRows> stored = {q.stored, k.stored, v.stored};
   const auto weight = QuantizedWeight::FromStored(stored, 256);
   ASSERT_TRUE(weight.has_value());
-  const Linear together(*weight);
+  const CpuLinear together(*weight);
   const at::Tensor x = at::randn({5, 256});
-  const at::Tensor y = together(x);
+  const at::Tensor y = together.Multiply(x);
   ASSERT_EQ(y.sizes(), (std::vector<int64_t>{5, 136}));
   int64_t first = 0;
   for (const StoredRows& one : stored) {
     const auto alone = QuantizedWeight::FromStored(std::span(&one, 1), 256);
     const auto out = static_cast<int64_t>(one.rows.size());
-    EXPECT_TRUE(y.narrow(1, first, out).equal(Linear(*alone)(x))) << first;
+    EXPECT_TRUE(y.narrow(1, first, out).equal(CpuLinear(*alone).Multiply(x))) << first;
     first += out;
   }
 }
@@ -114,8 +116,10 @@ TEST_P(QuantizedLinear, IsCloseToTheLinearThatItRounds) {
   for (const int64_t out : {96, 100, 1}) {
     const at::Tensor weight = (at::randn({out, 576}) / 24).to(type()), bias = at::randn({out});
     const at::Tensor x = at::randn({9, 576}).to(type());
-    const at::Tensor expected = Linear::Aten(x.to(at::kFloat), weight.to(at::kFloat)) + bias;
-    const at::Tensor y = Linear(Linear(QuantizedWeight(weight, form())), bias)(x).to(at::kFloat);
+    const at::Tensor expected = at::linear(x.to(at::kFloat), weight.to(at::kFloat)) + bias;
+    CpuLinear linear(QuantizedWeight(weight, form()));
+    linear.SetBias(bias);
+    const at::Tensor y = linear.Multiply(x).to(at::kFloat);
     const double size = (expected - bias).square().mean().sqrt().item<double>();
     EXPECT_LT((y - expected).square().mean().sqrt().item<double>(), error() * size + 1e-3)
         << out << " outputs";
@@ -124,27 +128,26 @@ TEST_P(QuantizedLinear, IsCloseToTheLinearThatItRounds) {
 
 TEST_P(QuantizedLinear, GivesEachRowTheSameBitsForEveryNumberOfRows) {
   at::manual_seed(9);
-  const Linear linear(QuantizedWeight((at::randn({960, 576}) / 24).to(type()), form()));
+  const CpuLinear linear(QuantizedWeight((at::randn({960, 576}) / 24).to(type()), form()));
   const at::Tensor x = at::randn({150, 576}).to(type());
-  const at::Tensor reference = linear(x);
+  const at::Tensor reference = linear.Multiply(x);
   for (int64_t rows = 1; rows <= 150; rows += rows < 40 ? 1 : 13) {
-    ASSERT_TRUE(linear(x.narrow(0, 0, rows)).equal(reference.narrow(0, 0, rows))) << rows << " rows";
+    ASSERT_TRUE(linear.Multiply(x.narrow(0, 0, rows)).equal(reference.narrow(0, 0, rows))) << rows << " rows";
   }
-  ASSERT_TRUE(linear(x.flip(0).contiguous()).flip(0).equal(reference));
+  ASSERT_TRUE(linear.Multiply(x.flip(0).contiguous()).flip(0).equal(reference));
 }
 
 TEST_P(QuantizedLinear, GatesAsProductsAndGateOneAfterTheOther) {
   at::manual_seed(10);
   for (const int64_t width : {96, 40}) {
     const QuantizedWeight weight((at::randn({2 * width, 576}) / 24).to(type()), form());
-    const Linear linear(weight);
-    const GatedLinear gated{Linear(weight)};
+    const CpuLinear linear(weight);
     for (const int64_t rows : {1, 13}) {
       const at::Tensor x = at::randn({rows, 576}).to(type());
-      at::Tensor out = at::empty({rows, width}, x.options()), expected = at::empty_like(out);
-      gated(x, {}, out);
-      Gate(Activation::kSilu, linear(x), expected);
-      EXPECT_TRUE(out.equal(expected)) << "width " << width << ", " << rows << " rows";
+      at::Tensor out = at::empty({rows, width}, x.options());
+      linear.MultiplyGated(x, {}, Activation::kSilu, out);
+      EXPECT_TRUE(out.equal(testing::Gate(Activation::kSilu, linear.Multiply(x))))
+          << "width " << width << ", " << rows << " rows";
     }
   }
 }

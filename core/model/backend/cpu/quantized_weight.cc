@@ -1,4 +1,4 @@
-#include "core/model/quantized_weight.h"
+#include "core/model/backend/cpu/quantized_weight.h"
 
 #include <ATen/ops/empty.h>
 
@@ -11,8 +11,8 @@
 #include "core/base/half.h"
 #include "core/files/block_codes.h"
 #include "core/kernels/thread_team.h"
+#include "core/model/backend/cpu/weight_memory.h"
 #include "core/model/compute_type.h"
-#include "core/model/weight_memory.h"
 
 namespace pass {
 namespace {

@@ -1,12 +1,12 @@
 // The gate that each thread computes of its own products, against the products and the gate one after the other.
-#include "core/model/gated_linear.h"
+#include "core/model/backend/cpu/cpu_linear.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "core/model/step_ops.h"
+#include "tests/core/model/backend/gate.h"
 
 namespace pass {
 namespace {
@@ -25,19 +25,15 @@ TEST_P(GatedLinearOfType, GivesTheBitsOfProductsAndGateOneAfterTheOther) {
   at::manual_seed(7);
   for (const int64_t width : {1536, 96, 40}) {  // whole blocks, an odd number of them, and a rest
     const at::Tensor weight = (at::randn({2 * width, 576}) / 24).to(GetParam());
-    const LinearAdapter adapter({RandomMatrix(16, 576), RandomMatrix(2 * width, 16)},
-                                at::TensorOptions().dtype(GetParam()));
-    const GatedLinear gated(weight);
-    const Linear linear(weight);
+    CpuLinear linear(weight);
+    linear.Adapt({RandomMatrix(16, 576), RandomMatrix(2 * width, 16)});
     for (const int64_t rows : {1, 5, 13, 40}) {
       SCOPED_TRACE(::testing::Message() << "width " << width << ", " << rows << " rows");
       const at::Tensor x = at::randn({rows, 576}).to(GetParam());
-      const std::vector<int64_t> adapted_rows = {rows - 1};
-      for (const Adapted& adapted : {Adapted{}, Adapted{&adapter, adapted_rows}}) {
-        at::Tensor out = at::empty({rows, width}, x.options()), expected = at::empty_like(out);
-        gated(x, adapted, out);
-        Gate(Activation::kSilu, linear(x, adapted), expected);
-        EXPECT_TRUE(out.equal(expected));
+      for (const at::Tensor& adapted : {at::Tensor(), at::tensor({rows - 1})}) {
+        at::Tensor out = at::empty({rows, width}, x.options());
+        linear.MultiplyGated(x, adapted, Activation::kSilu, out);
+        EXPECT_TRUE(out.equal(testing::Gate(Activation::kSilu, linear.Multiply(x, adapted))));
       }
     }
   }

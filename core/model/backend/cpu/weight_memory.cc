@@ -1,4 +1,4 @@
-#include "core/model/weight_memory.h"
+#include "core/model/backend/cpu/weight_memory.h"
 
 #include <ATen/ops/from_blob.h>
 #include <sys/mman.h>

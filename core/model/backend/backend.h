@@ -1,0 +1,106 @@
+// Everything of a model that knows its device: packed weights, the layout of keys and values, what a forward needs of its rows,
+// and the operators of a layer. The step itself is written once, in transformer.cc, over this interface.
+//
+// `cpu` (backend/cpu) has own kernels. `aten` (backend/aten) has the same in ATen's operators: any device, and the oracle of
+// the tests.
+//
+// Shapes: R rows of a forward, d the width of the residual stream. Tensors are contiguous and on the device; T is the compute
+// type, bf16 or fp32. Thread: the engine's.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/base/token_id.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/kernels/attention_plan.h"
+#include "core/kernels/quantized.h"
+#include "core/model/backend/attention_shapes.h"
+#include "core/model/backend/draft_head.h"
+#include "core/model/backend/kv_store.h"
+#include "core/model/backend/linear.h"
+#include "core/model/load.h"
+
+namespace pass {
+
+// A row of a forward.
+struct StepRow {
+  TokenId token = 0;
+  int lookahead = 0;    // 1 to L: that look-ahead token in place of `token`
+  bool wanted = false;  // whether its output is read
+  AttentionRow attention;
+};
+
+// What the layers of one forward need of its rows, on the device. A backend's own plans hold more.
+struct ForwardPlan {
+  virtual ~ForwardPlan() = default;
+
+  at::Tensor positions;  // int32 or int64 [R]
+  at::Tensor adapted;    // int64: the look-ahead rows, ascending
+  at::Tensor wanted;     // int64: the rows whose output is read, ascending
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Compute type and device.
+  const at::TensorOptions& options() const { return options_; }
+
+  // Whether a model like this can be computed with weights of this type. Errors name the flag and the cure.
+  virtual absl::Status Check(const ModelConfig& config, WeightType weights) const = 0;
+
+  // Made while a model is loaded, by any thread. `weight`: T [out, in] on the device; `form`: rounded to it, where Check allows
+  // that.
+  virtual std::unique_ptr<Linear> MakeLinear(const at::Tensor& weight,
+                                             std::optional<kernels::QuantizedForm> form) const = 0;
+  // Matrices with the same input, joined, with the codes of their file. nullptr: they cannot be kept so.
+  virtual std::unique_ptr<Linear> MakeStoredLinear(std::span<const StoredRows> matrices, int64_t in) const;
+  // `embedding`, `lm_head`: T [vocab, d] on the device; kept.
+  virtual std::unique_ptr<DraftHead> MakeDraftHead(const LookaheadHead& head, const at::Tensor& embedding,
+                                                   const at::Tensor& lm_head) const = 0;
+  virtual std::unique_ptr<KvStore> MakeKvStore(const ModelConfig& config, int64_t pages,
+                                               int max_rows) const = 0;
+
+  // Parents come before their children. The page tables are borrowed until the forward ends.
+  virtual std::unique_ptr<ForwardPlan> Plan(std::span<const StepRow> rows) const = 0;
+
+  // residual fp32 [R, d] = the rows' inputs. `embedding`: T [vocab, d], times `multiplier`; `lookahead`: fp32 [L, d], or
+  // undefined.
+  virtual void Embed(const ForwardPlan& plan, const at::Tensor& embedding, double multiplier,
+                     const at::Tensor& lookahead, at::Tensor& residual) const = 0;
+  // residual fp32 [R, d] += multiplier * delta T [R, d] (delta may be undefined); then
+  // out T [R, d] = residual / rms(residual) * weight, or the residual where weight is undefined.
+  virtual void AddRmsNorm(at::Tensor& residual, const at::Tensor& delta, const at::Tensor& weight,
+                          double epsilon, at::Tensor& out, double multiplier) const = 0;
+  // x T [R, stride], in place: each of `segments` parts of a row, side by side from element `first` and as wide as weight, is
+  // normalised as above.
+  virtual void NormSegments(at::Tensor& x, int64_t first, int64_t segments, const at::Tensor& weight,
+                            double epsilon) const = 0;
+  // qkv T [R, (heads + 2 kv_heads) * head_dim] to rotated, scaled queries fp32 [R, heads, head_dim], and to the rotated keys
+  // and values of the store's rows.
+  virtual void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const ForwardPlan& plan,
+                         const HeadShape& shape, at::Tensor& query, KvLayer& layer) const = 0;
+  // out T [R, heads * head_dim]. `window`: positions that a row reads, its own included; 0: all.
+  virtual void Attention(const ForwardPlan& plan, const HeadShape& shape, int32_t window,
+                         const at::Tensor& query, const KvLayer& layer, at::Tensor& out) const = 0;
+
+ protected:
+  explicit Backend(const at::TensorOptions& options) : options_(options) {}
+
+ private:
+  at::TensorOptions options_;
+};
+
+// By the name of a device: "cpu", "cuda" or "cuda:1", and "aten:cpu" for ATen's operators on the CPU, which is slow and for
+// tests. INVALID_ARGUMENT: this LibTorch has no such device.
+absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const std::string& device, ComputeType type);
+
+}  // namespace pass

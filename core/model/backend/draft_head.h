@@ -1,0 +1,47 @@
+// The head: corrects a look-ahead row's state u with the token just before the predicted one, whose embedding is e,
+//   u' = u + w2 silu(w1 [u; e]),
+// and scores tokens by the logits of u'. Applied again to its own output, it predicts the token after (recurrent step).
+// Hydra (arXiv 2402.05109) has heads of this kind; the sampler head of arXiv 2507.11851 is one.
+//
+// Shapes: n states of width d, in the compute type, on the device; each u' is rounded to it once, where it is made. Immutable.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "core/base/token_id.h"
+
+namespace pass {
+
+class DraftHead {
+ public:
+  // Tokens to score with one state; out.size() == ids.size().
+  struct ScoreTask {
+    int64_t state = 0;  // row of the states
+    std::span<const TokenId> ids;
+    std::span<float> out;
+  };
+
+  virtual ~DraftHead() = default;
+
+  // u' [n, d] of states u [n, d] and one token each.
+  virtual at::Tensor Advance(const at::Tensor& states, std::span<const TokenId> previous) const = 0;
+  // Logits of each task's tokens.
+  virtual void Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const = 0;
+  // Logits of the frequent tokens for all states, fp32 [n, F] on the CPU.
+  virtual at::Tensor ScoreFrequent(const at::Tensor& states) const = 0;
+  // Ascending.
+  const std::vector<TokenId>& frequent_tokens() const { return frequent_tokens_; }
+
+ protected:
+  explicit DraftHead(std::vector<TokenId> frequent_tokens) : frequent_tokens_(std::move(frequent_tokens)) {}
+
+ private:
+  std::vector<TokenId> frequent_tokens_;
+};
+
+}  // namespace pass
