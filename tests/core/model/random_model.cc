@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <random>
 
@@ -155,25 +156,32 @@ LookaheadTokens MakeRandomLookahead(const ModelConfig& config, const RandomLooka
   return tokens;
 }
 
+at::Device TestDevice() {
+  const char* name = std::getenv("PASS_TEST_DEVICE");
+  return at::Device(name == nullptr ? "cpu" : name);
+}
+
 std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint64_t seed) {
   return std::make_unique<RandomCheckpoint>(config, seed);
 }
 
 std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
                                              const RandomLookahead& lookahead, int64_t kv_pages,
-                                             WeightType weight_type) {
+                                             WeightType weight_type, at::Device device) {
+  if (weight_type != WeightType::kComputeType) device = at::kCPU;
   const RandomCheckpoint checkpoint(config, seed);
   const at::ScalarType scalar_type = type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
-  auto weights = LoadWeights(checkpoint, scalar_type, at::kCPU, /*plain_lm_head=*/true, nullptr, weight_type);
+  auto weights = LoadWeights(checkpoint, scalar_type, device, /*plain_lm_head=*/true, nullptr, weight_type);
   PASS_CHECK(weights.ok());
   const int64_t page_bytes = KvCache::PageBytes(config, type == ComputeType::kBf16 ? 2 : 4);
   constexpr int kMaxRows = 256;
-  KvCache cache(config, at::TensorOptions().dtype(scalar_type), kv_pages * page_bytes, kMaxRows);
+  KvCache cache(config, at::TensorOptions().dtype(scalar_type).device(device), kv_pages * page_bytes,
+                kMaxRows);
   const LookaheadTokens tokens = MakeRandomLookahead(config, lookahead, seed + 1);
   const ModelInfo info{.name = "random",
                        .architecture = config.architecture,
                        .dtype = type == ComputeType::kBf16 ? "bf16" : "fp32",
-                       .device = "cpu",
+                       .device = device.str(),
                        .fingerprint = checkpoint.Fingerprint(),
                        .vocab_size = config.vocab_size,
                        .context_length = config.context_length,

@@ -1,6 +1,8 @@
 // A model with random weights, made in memory: every code path of the step without a file.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <memory>
 
@@ -31,10 +33,14 @@ struct RandomLookahead {
 };
 LookaheadTokens MakeRandomLookahead(const ModelConfig& config, const RandomLookahead& sizes, uint64_t seed);
 
-// Weights are a function of (seed, tensor name).
+// The device that is tested: that of the environment's PASS_TEST_DEVICE, such as "cuda"; without it the CPU.
+at::Device TestDevice();
+
+// Weights are a function of (seed, tensor name). Weights of fewer bits are on the CPU whatever the device.
 std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint64_t seed);
 std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
                                              const RandomLookahead& lookahead, int64_t kv_pages = 64,
-                                             WeightType weights = WeightType::kComputeType);
+                                             WeightType weights = WeightType::kComputeType,
+                                             at::Device device = TestDevice());
 
 }  // namespace pass::testing
