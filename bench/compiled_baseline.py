@@ -97,7 +97,7 @@ def measure(arguments):
         return model(tokens, past_key_values=cache, use_cache=True, **extra).logits[:, -1].argmax(-1, keepdim=True)
 
     step = torch.compile(forward, mode="reduce-overhead")
-    with torch.inference_mode():
+    with torch.no_grad():
         token = forward(torch.zeros(1, arguments.context, dtype=torch.long, device=device),
                         torch.arange(arguments.context, device=device))
         position = torch.tensor([arguments.context], device=device)

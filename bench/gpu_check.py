@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests and measures a build of pass-bench on a device, section by section; scripts/gpu_check.sh builds and calls it.
 
-Every section has a limit. What it found is written to OUT/gpu_check.json as soon as it ends, so that a run that is cut off
+Every section has a limit, which grows with that of the whole. What it found is written to OUT/gpu_check.json as soon as it ends, so that a run that is cut off
 leaves what was measured before. At the end the same stands in one table, on stdout and in OUT/gpu_check.md.
 """
 
@@ -17,6 +17,7 @@ import sys
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+USUAL_LIMIT = 290  # seconds of the whole, those of building included
 ROWS = (1, 2, 4, 8, 16, 32, 48, 64)
 METHODS = ("pass", "tree", "auto")
 # Of the programs that prove a device; the others test what runs on the CPU.
@@ -69,8 +70,8 @@ class Run:
         return not self.arguments.model
 
     def command(self, command, limit, environment=None):
-        """(exit code, output) of a program. Raises CutOff after `limit` seconds, or at the deadline of all."""
-        limit = min(limit, self.deadline - time.time())
+        """(exit code, output) of a program. Raises CutOff after `limit` seconds of a usual run, or at the deadline of all."""
+        limit = min(limit * max(1, self.arguments.limit / USUAL_LIMIT), self.deadline - time.time())
         if limit < 1:
             raise CutOff("no time was left")
         self.log.write("$ " + " ".join(map(str, command)) + "\n")
@@ -345,7 +346,7 @@ def parse_arguments(argv=None):
     parser.add_argument("--lookahead", default="", help="look-ahead tokens of the model")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--started", type=float, help="when the limit began, in seconds since 1970; without: now")
-    parser.add_argument("--limit", type=float, default=290, help="seconds, those of building included")
+    parser.add_argument("--limit", type=float, default=USUAL_LIMIT, help="seconds, those of building included")
     return parser.parse_args(argv)
 
 

@@ -58,8 +58,23 @@ if [[ -n $bundle ]]; then
   arguments+=("-DCMAKE_PREFIX_PATH=$(realpath "$bundle")/usr" -DCMAKE_LIBRARY_ARCHITECTURE=x86_64-linux-gnu)
 fi
 scripts/configure.sh "$build" "${arguments[@]}"
+
+# While the compilers run: the random model, and what torch.compile keeps for the baseline's next start.
+prepare() {
+  local shape=$model
+  if [[ -z $model ]]; then
+    shape=$build/random-model
+    [[ -f $shape/tokenizer.json ]] || "$PYTHON" bench/random_model.py "$shape"
+  fi
+  [[ $device != cpu ]] || return 0
+  TORCHINDUCTOR_CACHE_DIR=$build/inductor timeout 120 "$PYTHON" bench/compiled_baseline.py --model "$shape" \
+    --device "$device" --tokens 8 --repetitions 1
+}
+prepare >"$build/prepare.log" 2>&1 &
+prepared=$!
 # Only what the measured sections need; the other tests are built when those are done.
 cmake --build "$build" --parallel "$JOBS" --target pass-bench device_test row_invariance_test methods_test
+wait "$prepared" || say "no baseline was prepared: $(tail -n 1 "$build/prepare.log")"
 say "built in $(($(date +%s) - started)) s"
 
 "$PYTHON" bench/gpu_check.py --build "$build" --out "$out" --device "$device" --started "$started" --limit "$limit" \
