@@ -8,6 +8,7 @@ nothing, and drafts for it are hardly ever accepted.
 """
 
 import argparse
+import ctypes
 import json
 import pathlib
 import struct
@@ -69,7 +70,7 @@ def write_safetensors(path, config, seed):
         file.write(struct.pack("<Q", len(text)) + text)
         for name, shape in shapes_of(config):
             tensor = tensor_of(torch, name, shape).to(torch.bfloat16)
-            file.write(tensor.view(torch.int16).numpy().tobytes())
+            file.write(ctypes.string_at(tensor.data_ptr(), tensor.nbytes))
 
 
 def byte_alphabet():
