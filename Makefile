@@ -2,7 +2,7 @@
 # does nothing twice. Variables: LIBTORCH=PATH, TORCH_PIP_ARGS=..., MODEL=PATH, LOOKAHEAD=PATH, PYTHON=..., JOBS=N.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo serve test test-fast emulate sanitize deploy-check verify-lossless paper format lint clean
+.PHONY: help deps build demo serve test test-fast emulate sanitize deploy-check check-cuda verify-lossless paper format lint clean
 export LIBTORCH TORCH_PIP_ARGS MODEL LOOKAHEAD EMBEDDINGS FULL OUT PLOTS PYTHON JOBS
 
 help:  ## list the targets
@@ -35,6 +35,9 @@ sanitize: ## run the torch-free tests under AddressSanitizer, UndefinedBehaviorS
 deploy-check: ## check deploy/ and the Dockerfile: chart, manifests, rules, boards, image
 	@scripts/deploy_check.sh
 
+check-cuda: ## compile and link core, its tests and the benchmark with CUDA, without a GPU: 5 GiB of libraries
+	@scripts/check_cuda.sh
+
 verify-lossless: ## compare every method's bytes with plain decoding's, 208 prompts: half an hour
 	@scripts/verify_lossless.sh
 
@@ -48,4 +51,4 @@ lint:  ## check the format and the API, and run clang-tidy
 	@scripts/lint.sh
 
 clean: ## remove what was built; .venv stays
-	@rm -rf build build-fast build-dev build-asan build-tsan
+	@rm -rf build build-cuda build-fast build-gpu build-dev build-asan build-tsan

@@ -2,6 +2,7 @@
 //   pass-bench cost --model M       t(rows), the time of a forward over so many rows
 //   pass-bench compare --model M    methods beside plain decoding, over sets of prompts
 //   pass-bench verify --model M     that no method changes a byte; exit code 1 if one does
+//   pass-bench greedy --model M     greedy text beside that of the CPU in fp32; exit code 1 if they differ by more than ties
 //   pass-bench quality --model M    perplexity and agreement of --weights beside those of the compute type
 // Markdown on stdout, progress on stderr, JSON in a file if asked for.
 #include <CLI/CLI.hpp>
@@ -11,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "bench/compare.h"
+#include "bench/greedy.h"
 #include "bench/quality.h"
 #include "bench/report.h"
 #include "bench/verify.h"
@@ -37,6 +40,8 @@ struct Flags {
   std::vector<std::string> samplings = {"greedy"};
   VerifyOptions verify;
   int count = 208;
+  int greedy_tokens = 64;
+  double tolerance = 0.01;
   std::vector<std::string> verified_methods = {"plain", "pass", "tree", "auto"};
   std::vector<std::string> verified_samplings = {"greedy", "t0.8-k10", "t1-p0.9-m0.05"};
 };
@@ -155,9 +160,19 @@ absl::Status RunVerify(const Flags& flags) {
   options.samplings = inputs.samplings;
   options.variants = inputs.variants;
   const SystemClock clock;
+  const Subject subject = SubjectOf(flags, *inputs.loaded.model);
+  std::vector<VerifyResult> shown;
+  absl::Status written;
+  // The file grows with the results, so that one that is cut off holds those before.
+  const auto show = [&](const VerifyResult& result) {
+    Print(result);
+    shown.push_back(result);
+    if (!flags.json.empty()) written.Update(WriteJson(flags.json, JsonOf(subject, options, shown)));
+  };
   PASS_ASSIGN_OR_RETURN(const std::vector<VerifyResult> results,
                         Verify(*inputs.loaded.model, inputs.text, PromptsToVerify(inputs.sets, flags.count),
-                               options, clock, Print));
+                               options, clock, show));
+  PASS_RETURN_IF_ERROR(written);
   int compared = 0, different = 0;
   for (const VerifyResult& result : results) {
     compared += result.compared + result.cut_off;
@@ -168,6 +183,34 @@ absl::Status RunVerify(const Flags& flags) {
     return absl::DataLossError("the output depends on the method or on the batch: a bug, please report it");
   if (compared == 0)
     return absl::InvalidArgumentError("nothing was compared: give --methods that promise plain's output");
+  return absl::OkStatus();
+}
+
+// The reference is the same file on the CPU, in fp32.
+absl::Status RunGreedy(const Flags& flags) {
+  PASS_ASSIGN_OR_RETURN(const Inputs inputs, ReadInputs(flags, {}, {}));
+  Flags exact = flags;
+  exact.load.device = "cpu";
+  exact.load.lookahead_path.clear();
+  exact.weights.clear();
+  exact.fp32 = true;
+  PASS_ASSIGN_OR_RETURN(const LoadedModel reference, Load(exact));
+  const Subject subject = SubjectOf(flags, *inputs.loaded.model);
+  PASS_ASSIGN_OR_RETURN(const std::vector<GreedyAgreement> agreements,
+                        CompareGreedy(*reference.model, *inputs.loaded.model, inputs.text, inputs.sets,
+                                      flags.greedy_tokens, SystemClock()));
+  std::fputs(MarkdownOf(subject, flags.greedy_tokens, agreements).c_str(), stdout);
+  if (!flags.json.empty()) {
+    PASS_RETURN_IF_ERROR(WriteJson(flags.json, JsonOf(subject, flags.greedy_tokens, agreements)));
+  }
+  for (const GreedyAgreement& agreement : agreements) {
+    if (agreement.largest_gap > flags.tolerance) {
+      return absl::DataLossError(absl::StrCat(agreement.name, ": a token is ", agreement.largest_gap,
+                                              " nats less likely than the reference's, more than ",
+                                              "--tolerance ", flags.tolerance,
+                                              ": the device or the compute type computes something else"));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -190,6 +233,7 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& 
   CLI::App* command = app.add_subcommand(name, description);
   command->add_option("--model", flags.load.model_path, "GGUF file or Hugging Face folder")->required();
   command->add_option("--lookahead-file", flags.load.lookahead_path, "look-ahead tokens");
+  command->add_option("--device", flags.load.device, "cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--threads", flags.load.num_threads, "threads of the model; 0: one per core");
   command->add_flag("--fp32", flags.fp32, "compute in fp32");
   command->add_option("--weights", flags.weights, "w8, w4 or as-stored; without: in the compute type")
@@ -251,6 +295,14 @@ CLI::App* AddCompare(CLI::App& app, Flags& flags) {
   return compare;
 }
 
+CLI::App* AddGreedy(CLI::App& app, Flags& flags) {
+  CLI::App* greedy = AddCommand(app, "greedy", "greedy text beside that of the CPU in fp32", flags);
+  AddPrompts(greedy, flags);
+  greedy->add_option("--tokens", flags.greedy_tokens, "tokens of a text")->check(CLI::Range(1, 4096));
+  greedy->add_option("--tolerance", flags.tolerance, "nats that a tie may span")->capture_default_str();
+  return greedy;
+}
+
 CLI::App* AddQuality(CLI::App& app, Flags& flags) {
   CLI::App* quality =
       AddCommand(app, "quality", "how near --weights is to the compute type, over texts", flags);
@@ -267,11 +319,13 @@ int main(int argc, char** argv) {
   pass::bench::Flags flags;
   const CLI::App* cost = pass::bench::AddCost(app, flags);
   const CLI::App* verify = pass::bench::AddVerify(app, flags);
+  const CLI::App* greedy = pass::bench::AddGreedy(app, flags);
   const CLI::App* quality = pass::bench::AddQuality(app, flags);
   pass::bench::AddCompare(app, flags);
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = cost->parsed()      ? pass::bench::RunCost(flags)
                               : verify->parsed()  ? pass::bench::RunVerify(flags)
+                              : greedy->parsed()  ? pass::bench::RunGreedy(flags)
                               : quality->parsed() ? pass::bench::RunQuality(flags)
                                                   : pass::bench::RunCompare(flags);
   if (status.ok()) return 0;

@@ -6,7 +6,9 @@
 
 #include "absl/status/status.h"
 #include "bench/compare.h"
+#include "bench/greedy.h"
 #include "bench/machine.h"
+#include "bench/verify.h"
 #include "core/engine/speculation/measure_costs.h"
 #include "core/language_model/language_model.h"
 #include "nlohmann/json.hpp"
@@ -27,10 +29,17 @@ nlohmann::ordered_json JsonOf(const Subject& subject, const CompareOptions& opti
                               const Comparison& comparison);
 // {"subject", "context", "costs": [...]}
 nlohmann::ordered_json JsonOf(const Subject& subject, int context, const std::vector<ForwardCost>& costs);
+// {"subject", "tokens", "batch", "seed", "results": [...]}
+nlohmann::ordered_json JsonOf(const Subject& subject, const VerifyOptions& options,
+                              const std::vector<VerifyResult>& results);
+// {"subject", "tokens", "sets": [...]}
+nlohmann::ordered_json JsonOf(const Subject& subject, int tokens,
+                              const std::vector<GreedyAgreement>& agreements);
 
 // A line about the subject, then a table for each batch and sampling.
 std::string MarkdownOf(const Subject& subject, const CompareOptions& options, const Comparison& comparison);
 std::string MarkdownOf(const Subject& subject, int context, const std::vector<ForwardCost>& costs);
+std::string MarkdownOf(const Subject& subject, int tokens, const std::vector<GreedyAgreement>& agreements);
 
 // Writes the JSON with a line break at its end. UNAVAILABLE names the file.
 absl::Status WriteJson(const std::string& path, const nlohmann::ordered_json& json);

@@ -97,6 +97,37 @@ Json JsonOf(const Subject& subject, int context, const std::vector<ForwardCost>&
   return json;
 }
 
+Json JsonOf(const Subject& subject, const VerifyOptions& options, const std::vector<VerifyResult>& results) {
+  Json json = {{"subject", JsonOf(subject)},
+               {"tokens", options.tokens},
+               {"batch", options.batch},
+               {"seed", options.seed},
+               {"results", Json::array()}};
+  for (const VerifyResult& result : results) {
+    json["results"].push_back({{"name", result.name},
+                               {"compared", result.compared},
+                               {"cut_off", result.cut_off},
+                               {"different", result.different},
+                               {"forwards", result.forwards},
+                               {"tokens", result.tokens},
+                               {"difference", result.difference}});
+  }
+  return json;
+}
+
+Json JsonOf(const Subject& subject, int tokens, const std::vector<GreedyAgreement>& agreements) {
+  Json json = {{"subject", JsonOf(subject)}, {"tokens", tokens}, {"sets", Json::array()}};
+  for (const GreedyAgreement& agreement : agreements) {
+    json["sets"].push_back({{"set", agreement.name},
+                            {"texts", agreement.texts},
+                            {"same_texts", agreement.same_texts},
+                            {"tokens", agreement.tokens},
+                            {"same", agreement.same},
+                            {"largest_gap", Rounded(agreement.largest_gap)}});
+  }
+  return json;
+}
+
 absl::Status WriteJson(const std::string& path, const Json& json) {
   std::ofstream file(path);
   file << json.dump(1) << "\n";

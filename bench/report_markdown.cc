@@ -106,4 +106,16 @@ std::string MarkdownOf(const Subject& subject, int context, const std::vector<Fo
   return page;
 }
 
+std::string MarkdownOf(const Subject& subject, int tokens, const std::vector<GreedyAgreement>& agreements) {
+  std::string page = absl::StrCat(
+      SubjectLine(subject), "Greedy, ", tokens, " tokens a text at most.\n\n",
+      "| prompts | texts | all tokens the reference's | tokens | the reference's | largest gap, nats |\n"
+      "| --- | --- | --- | --- | --- | --- |\n");
+  for (const GreedyAgreement& a : agreements) {
+    absl::StrAppendFormat(&page, "| %s | %d | %d | %d | %d | %.4f |\n", a.name, a.texts, a.same_texts,
+                          a.tokens, a.same, a.largest_gap);
+  }
+  return page;
+}
+
 }  // namespace pass::bench

@@ -1,17 +1,31 @@
+# pass_find_library(NAME HEADER file LIBRARY name): a library that comes without a CMake package, as target NAME::NAME.
+# Without pkg-config, which a machine with its packages in a folder (scripts/gpu_bundle.sh) may not have.
+function(pass_find_library name)
+  cmake_parse_arguments(ARG "" "HEADER;LIBRARY" "" ${ARGN})
+  find_path(${name}_INCLUDE ${ARG_HEADER} REQUIRED)
+  find_library(${name}_LIBRARY ${ARG_LIBRARY} REQUIRED)
+  add_library(${name}::${name} UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(${name}::${name} PROPERTIES
+    IMPORTED_LOCATION ${${name}_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${${name}_INCLUDE})
+endfunction()
+
 find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
-pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pass_find_library(pcre2 HEADER pcre2.h LIBRARY pcre2-8)
+pass_find_library(utf8proc HEADER utf8proc.h LIBRARY utf8proc)
+pass_find_library(xxhash HEADER xxhash.h LIBRARY xxhash)
 if(PASS_WITH_GRPC)
+  find_package(PkgConfig REQUIRED)
   # Module-mode Protobuf before gRPC's config file, and both before LibTorch, whose headers carry their own protobuf.
   find_package(Protobuf REQUIRED)
   find_package(gRPC REQUIRED)
   find_package(spdlog REQUIRED)
   find_package(prometheus-cpp REQUIRED)
-  find_package(CLI11 REQUIRED)
   pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
+endif()
+if(PASS_WITH_GRPC OR PASS_WITH_TORCH)  # the programs
+  find_package(CLI11 REQUIRED)
 endif()
 if(PASS_WITH_TORCH)
   find_package(OpenMP REQUIRED)

@@ -22,6 +22,8 @@ set(libtorch_libraries ${LIBTORCH_CPU} ${LIBTORCH_C10})
 if(LIBTORCH_CUDA AND LIBTORCH_C10_CUDA)
   # Registers the CUDA kernels by being loaded; no symbol of it is named, so the linker must be told to keep it.
   list(APPEND libtorch_libraries -Wl,--push-state,--no-as-needed ${LIBTORCH_CUDA} ${LIBTORCH_C10_CUDA} -Wl,--pop-state)
+  # CUDA's own libraries lie elsewhere (in a wheel's neighbours), where these two find them by themselves as they are loaded.
+  target_link_options(libtorch INTERFACE -Wl,--allow-shlib-undefined)
 endif()
 # By its flag and not by OpenMP::OpenMP_CXX, whose full path of libgomp would stand beside the wheel's own copy.
 target_compile_options(libtorch INTERFACE ${OpenMP_CXX_FLAGS})

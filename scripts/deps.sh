@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh WHAT...: installs what is missing of: packages, emulation-packages, lint-packages, libtorch, protos, proto-lint, model, plots, test, deploy.
+# deps.sh WHAT...: installs what is missing of: environment (an empty one), packages, emulation-packages, lint-packages, libtorch, protos, proto-lint, model, plots, test, deploy.
 source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
@@ -81,6 +81,7 @@ install_tokenizers() {
 
 for what in "$@"; do
   case $what in
+    environment) create_venv ;;
     packages) install_packages "${build_packages[@]}" ;;
     emulation-packages) install_packages "${emulation_packages[@]}" ;;
     lint-packages) install_packages "${lint_packages[@]}" ;;

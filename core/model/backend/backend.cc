@@ -26,7 +26,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const std::string& device, 
   return std::make_unique<AtenBackend>(options);
 } catch (const std::exception&) {
   return absl::InvalidArgumentError(absl::StrCat(
-      "--device ", device, ": this LibTorch build has no such device; use cpu, or a CUDA build of LibTorch"));
+      "--device ", device, ": this LibTorch has no such device here; use cpu, or a CUDA build of LibTorch on a machine with a GPU and its driver"));
 }
 
 }  // namespace pass

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <random>
 
@@ -156,13 +157,19 @@ LookaheadTokens MakeRandomLookahead(const ModelConfig& config, const RandomLooka
   return tokens;
 }
 
+std::string TestDevice() {
+  const char* name = std::getenv("PASS_TEST_DEVICE");
+  return name == nullptr ? "cpu" : name;
+}
+
 std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint64_t seed) {
   return std::make_unique<RandomCheckpoint>(config, seed);
 }
 
 std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
                                              const RandomLookahead& lookahead, int64_t kv_pages,
-                                             WeightType weight_type, const std::string& device) {
+                                             WeightType weight_type, std::string device) {
+  if (weight_type != WeightType::kComputeType) device = "cpu";
   const RandomCheckpoint checkpoint(config, seed);
   auto backend = MakeBackend(device, type);
   PASS_CHECK(backend.ok());

@@ -32,11 +32,14 @@ struct RandomLookahead {
 };
 LookaheadTokens MakeRandomLookahead(const ModelConfig& config, const RandomLookahead& sizes, uint64_t seed);
 
-// Weights are a function of (seed, tensor name).
+// The device that is tested: that of the environment's PASS_TEST_DEVICE, such as "cuda"; without it the CPU.
+std::string TestDevice();
+
+// Weights are a function of (seed, tensor name). Weights of fewer bits are on the CPU whatever the device.
 std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint64_t seed);
 std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
                                              const RandomLookahead& lookahead, int64_t kv_pages = 64,
-                                             WeightType weights = WeightType::kComputeType,
-                                             const std::string& device = "cpu");
+                                             WeightType weight_type = WeightType::kComputeType,
+                                             std::string device = TestDevice());
 
 }  // namespace pass::testing
