@@ -67,13 +67,15 @@ class Run:
         self.results = arguments.folder / "results"
         self.results.mkdir(parents=True, exist_ok=True)
         settings = argparse.Namespace(**{**vars(arguments), "folder": str(arguments.folder.resolve())})
-        self.entries = [entry for entry in entries(settings) if re.search(arguments.peers, entry.name)]
+        self.logs = arguments.folder / "logs"
+        self.logs.mkdir(exist_ok=True)
+        everything = list(entries(settings))
+        self.entries = [entry for entry in everything if re.search(arguments.peers, entry.name)]
+        self.chooser = next(entry for entry in everything if entry.name == CHOOSER)
 
     def start(self):
-        logs = self.arguments.folder / "logs"
-        logs.mkdir(exist_ok=True)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            started = list(pool.map(lambda entry: start(entry, logs), self.entries))
+            started = list(pool.map(lambda entry: start(entry, self.logs), self.entries))
         peers = {entry.name: peer for entry, peer, _ in started if peer}
         cannot = {entry.name: reason for entry, _, reason in started if reason}
         for name, reason in cannot.items():
@@ -85,31 +87,33 @@ class Run:
 
         return transformers.AutoTokenizer.from_pretrained(self.arguments.folder / "hf")
 
-    def chosen(self, field):
+    def chosen(self):
         """The bench prompts, looping completions left out. The choice is kept for later sessions."""
         tokens, limit = self.arguments.tokens, self.arguments.limit
-        path = self.results / f"prompts-{tokens}-{'-'.join(map(str, limit))}.json"
+        path = self.arguments.folder / f"prompts-{tokens}-{'-'.join(map(str, limit))}.json"
         if not path.exists():
             tokenizer = self.tokenizer()
-            sets = encoded_sets(tokenizer, read_prompts)
-            chooser = field.peers[CHOOSER]
             found = {}
-            for (name, prompts), most in zip(sets.items(), limit, strict=True):
-                if most:
-                    found |= choose(chooser, {name: prompts}, most, tokens, tokenizer.all_special_ids)
+            chooser = RemotePeer(self.chooser.kind, self.chooser.arguments, self.logs / "chooser.log")
+            try:
+                for (name, prompts), most in zip(encoded_sets(tokenizer, read_prompts).items(), limit, strict=True):
+                    if most:
+                        found |= choose(chooser, {name: prompts}, most, tokens, tokenizer.all_special_ids)
+            finally:
+                chooser.close()
             path.write_text(json.dumps(found), encoding="utf-8")
         return json.loads(path.read_text(encoding="utf-8"))
 
     def measure(self, field, what):
         arguments = self.arguments
         if what == "decode":
-            return field.decode(self.chosen(field), arguments.tokens, arguments.rounds)
+            return field.decode(self.chosen(), arguments.tokens, arguments.rounds)
         if what == "prefill":
             return field.prefill(long_text(self.tokenizer(), read_prompts), arguments.lengths, arguments.rounds)
         if what == "rows":
             return field.rows(ROWS, 256, 10, arguments.rounds)
         if what == "streams":
-            chosen = self.chosen(field)
+            chosen = self.chosen()
             prompts = [ids for name in ("code", "prose") for ids in chosen[name]]
             return field.streams(prompts, arguments.streams, arguments.tokens, arguments.rounds)
         sets = encoded_sets(self.tokenizer(), read_prompts)
