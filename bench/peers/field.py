@@ -33,24 +33,30 @@ class Field:
         return answers
 
     def decode(self, sets, count, rounds):
-        """{name: {set: [one list a prompt of one completion a round]}}."""
+        """{name: {set: [one list a prompt of one completion a round]}}. An interrupt (Ctrl-C) ends it with what there is."""
         results = {}
-        self._ask("decode", lambda peer: peer.generate(next(iter(sets.values()))[0], 8))  # warms up
-        for _ in range(rounds):
-            for name_of_set, prompts in sets.items():
-                for index, ids in enumerate(prompts):
-                    self.say(f"decode: {name_of_set} {index + 1} of {len(prompts)}")
-                    for name, done in self._ask("decode", lambda peer: peer.generate(ids, count)).items():
-                        lists = results.setdefault(name, {}).setdefault(name_of_set, [[] for _ in prompts])
-                        lists[index].append({"ids": done.ids, "first": done.first, "prefill_seconds": done.prefill_seconds,
-                                             "decode_seconds": done.decode_seconds})
+        try:
+            self._ask("decode", lambda peer: peer.generate(next(iter(sets.values()))[0], 8))  # warms up
+            for _ in range(rounds):
+                self._decode_round(sets, count, results)
+        except KeyboardInterrupt:
+            self.say("interrupted: the prompts so far count")
         return results
+
+    def _decode_round(self, sets, count, results):
+        for name_of_set, prompts in sets.items():
+            for index, ids in enumerate(prompts):
+                self.say(f"decode: {name_of_set} {index + 1} of {len(prompts)}")
+                for name, done in self._ask("decode", lambda peer: peer.generate(ids, count)).items():
+                    lists = results.setdefault(name, {}).setdefault(name_of_set, [[] for _ in prompts])
+                    lists[index].append({"ids": done.ids, "first": done.first, "prefill_seconds": done.prefill_seconds,
+                                         "decode_seconds": done.decode_seconds})
 
     def prefill(self, text, lengths, rounds):
         """{name: {length: [seconds]}}. Every round has another part of the text, so that nothing can be reused."""
         results = {}
-        for turn in range(rounds + 1):  # the first warms up
-            for length in lengths:
+        for turn in range(rounds + 1):
+            for length in lengths if turn else [min(lengths)]:  # one turn warms up
                 self.say(f"prefill: {length} tokens")
                 ids = text[17 * turn:17 * turn + length]
                 for name, seconds in self._ask("prefill", lambda peer: peer.prefill(ids)).items():
@@ -72,8 +78,8 @@ class Field:
     def streams(self, prompts, numbers, count, rounds):
         """{name: {number of streams: [seconds]}}, each stream with a prompt of its own."""
         results = {}
-        for turn in range(rounds + 1):  # the first warms up
-            for number in numbers:
+        for turn in range(rounds + 1):
+            for number in numbers if turn else [min(numbers)]:  # one turn warms up
                 self.say(f"streams: {number}")
                 several = [prompts[(turn + i) % len(prompts)] for i in range(number)]
                 for name, seconds in self._ask("streams", lambda peer: peer.streams(several, count)).items():

@@ -28,7 +28,7 @@ def decode_rate(prompts):
     """(tokens/s or None, looping completions): of each prompt the median of its rounds, over the prompts' sums. Tokens of the
     first piece belong to the prefill. Completions that loop are left out: they flatter what speculates."""
     tokens = seconds = loops = 0
-    for rounds in prompts:
+    for rounds in filter(None, prompts):  # an interrupted session leaves prompts out
         if is_looping(rounds[0]["ids"]):
             loops += 1
             continue

@@ -8,10 +8,10 @@ class FakePeer(Peer):
 
     measures = ("decode", "prefill", "rows", "streams", "perplexity")
 
-    def __init__(self, name="fake", rate=100.0, log=None, fails_at=None, cannot="", loops=False):
+    def __init__(self, name="fake", rate=100.0, log=None, fails_at=None, cannot="", loops=False, error=RuntimeError):
         if cannot:
             raise CannotRun(cannot)
-        self.name, self.rate, self.loops = name, rate, loops
+        self.name, self.rate, self.loops, self.error = name, rate, loops, error
         self.log = [] if log is None else log
         self.fails_at, self.calls, self.closed = fails_at, 0, False
 
@@ -19,7 +19,7 @@ class FakePeer(Peer):
         self.calls += 1
         self.log.append((self.name, what))
         if self.calls == self.fails_at:
-            raise RuntimeError("the worker ended")
+            raise self.error("the worker ended")
 
     def about(self):
         return f"fake at {self.rate}"

@@ -43,8 +43,8 @@ def test_gives_no_prompt_twice_to_prefill():
     log = []
     fake_field(log).prefill(list(range(1000)), [64, 128], rounds=3)
     asked = [ids for name, (_, ids) in log if name == "a"]
-    assert len(set(asked)) == len(asked) == 2 * 4
-    assert [len(ids) for ids in asked] == [64, 128] * 4
+    assert len(set(asked)) == len(asked)
+    assert [len(ids) for ids in asked] == [64] + [64, 128] * 3  # the first warms up
 
 
 def test_leaves_out_what_warms_up():
@@ -59,6 +59,13 @@ def test_goes_on_without_a_peer_that_fails_and_says_so():
     result = field.decode(SETS, 8, rounds=1)
     assert field.cannot == {"b": "the worker ended"} and list(field.peers) == ["a", "c"] and failing.closed
     assert [len(rounds) for rounds in result["a"]["code"]] == [1, 1] and len(result["c"]["prose"][0]) == 1
+
+
+def test_an_interrupt_keeps_the_prompts_that_all_peers_have_answered():
+    result = fake_field([], b={"fails_at": 3, "error": KeyboardInterrupt}).decode(SETS, 8, rounds=5)
+    for name in "abc":
+        assert [len(rounds) for rounds in result[name]["code"]] == [1, 0] and "prose" not in result[name]
+    assert figures.decode_rate(result["a"]["code"]) == (100.0, 0)
 
 
 def test_takes_the_median_of_the_rounds_and_the_sums_of_the_prompts():
