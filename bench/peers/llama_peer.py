@@ -5,7 +5,9 @@ llama.cpp's own server would do at best, without HTTP.
 """
 
 import ctypes
+import faulthandler
 import math
+import os
 import pathlib
 import time
 
@@ -28,6 +30,34 @@ def existing(path):
 @llama_cpp.llama_log_callback
 def ignore(level, text, data):
     """Takes llama.cpp's log."""
+
+
+def ends_with_two_rows(load):
+    """Whether the process dies at a forward of two rows. llama.cpp's AMX code does so where GCC up to 12 compiled it as it stands:
+    the writes of its tile configuration are taken for dead. Tried in a child, before this process has threads."""
+    child = os.fork()
+    if child == 0:
+        faulthandler.disable()
+        try:
+            load().context.decode([(100 + i, i, 0, i == 1) for i in range(2)])
+        finally:
+            os._exit(0)  # what else is wrong, the parent meets too
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def without_amx():
+    """Models loaded from here on keep their weights as the file has them: no AMX, no repacking."""
+    defaults = llama_cpp.llama_cpp.llama_model_default_params
+
+    def parameters():
+        changed = defaults()
+        changed.use_extra_bufts = False
+        return changed
+
+    llama_cpp.llama_cpp.llama_model_default_params = parameters
+
+
+WITHOUT_AMX = ", without AMX and repacking: this build dies of an illegal instruction with them"
 
 
 class Context:
@@ -72,13 +102,13 @@ class Context:
         return len(part) - 1
 
 
-class LlamaCpp(Peer):
-    measures = ("decode", "prefill", "rows", "streams", "perplexity")
+class Loaded:
+    """A model with contexts for one sequence and for several."""
 
     def __init__(self, file, threads):
         llama_cpp.llama_log_set(ignore, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
-        parameters = llama_cpp.llama_model_default_params()
+        parameters = llama_cpp.llama_cpp.llama_model_default_params()
         parameters.n_gpu_layers = 0
         self.model = llama_cpp.llama_model_load_from_file(existing(file).encode(), parameters)
         if not self.model:
@@ -86,8 +116,20 @@ class LlamaCpp(Peer):
         self.context = Context(self.model, threads, 4096, 1)
         self.several = Context(self.model, threads, MOST_STREAMS * TOKENS_OF_A_STREAM, MOST_STREAMS)
 
+
+class LlamaCpp(Peer):
+    measures = ("decode", "prefill", "rows", "streams", "perplexity")
+
+    def __init__(self, file, threads):
+        self.note = ""
+        if ends_with_two_rows(lambda: Loaded(file, threads)):
+            without_amx()
+            self.note = WITHOUT_AMX
+        loaded = Loaded(file, threads)
+        self.context, self.several = loaded.context, loaded.several
+
     def about(self):
-        return f"llama-cpp-python {llama_cpp.__version__}, C API"
+        return f"llama-cpp-python {llama_cpp.__version__}, C API{self.note}"
 
     def generate(self, ids, count):
         context = self.context
@@ -155,12 +197,16 @@ class LlamaCppLookup(Peer):
     measures = ("decode",)
 
     def __init__(self, file, threads, drafts=2):
+        self.note = ""
+        if ends_with_two_rows(lambda: Loaded(file, threads)):
+            without_amx()
+            self.note = WITHOUT_AMX
         self.llama = llama_cpp.Llama(existing(file), n_ctx=4096, n_threads=threads, n_threads_batch=threads, verbose=False,
                                      draft_model=LlamaPromptLookupDecoding(num_pred_tokens=drafts))
         self.drafts = drafts
 
     def about(self):
-        return f"llama-cpp-python {llama_cpp.__version__}, class Llama, LlamaPromptLookupDecoding({self.drafts})"
+        return f"llama-cpp-python {llama_cpp.__version__}, class Llama, LlamaPromptLookupDecoding({self.drafts}){self.note}"
 
     def generate(self, ids, count):
         self.llama.reset()
