@@ -32,11 +32,14 @@ class Field:
         self.turn += 1
         return answers
 
-    def decode(self, sets, count, rounds):
-        """{name: {set: [one list a prompt of one completion a round]}}. An interrupt (Ctrl-C) ends it with what there is."""
+    def decode(self, sets, count, rounds, warm_up):
+        """{name: {set: [one list a prompt of one completion a round]}}. An interrupt (Ctrl-C) ends it with what there is.
+        warm_up: prompts that are none of `sets`, completed before: what speculates also learns from them how often it is right."""
         results = {}
         try:
-            self._ask("decode", lambda peer: peer.generate(next(iter(sets.values()))[0], 8))  # warms up
+            for ids in warm_up:
+                self.say("decode: warms up")
+                self._ask("decode", lambda peer: peer.generate(ids, count))
             for _ in range(rounds):
                 self._decode_round(sets, count, results)
         except KeyboardInterrupt:

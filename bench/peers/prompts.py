@@ -36,17 +36,15 @@ def is_looping(ids):
     return len(set(grams)) < 0.6 * len(grams)
 
 
-def choose(peer, sets, limit, count, ends):
-    """The first `limit` of each set whose completion by `peer` neither loops nor ends before `count` tokens."""
-    chosen = {}
-    for name, prompts in sets.items():
-        chosen[name] = []
-        for ids in prompts:
-            if len(chosen[name]) == limit:
-                break
-            completion = peer.generate(ids, count).ids
-            if not is_looping(completion) and not set(completion) & set(ends):
-                chosen[name].append(ids)
+def choose(peer, prompts, limit, count, ends):
+    """The first `limit` prompts whose completion by `peer` neither loops nor ends before `count` tokens."""
+    chosen = []
+    for ids in prompts:
+        if len(chosen) == limit:
+            break
+        completion = peer.generate(ids, count).ids
+        if not is_looping(completion) and not set(completion) & set(ends):
+            chosen.append(ids)
     return chosen
 
 

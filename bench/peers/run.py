@@ -88,33 +88,39 @@ class Run:
         return transformers.AutoTokenizer.from_pretrained(self.arguments.folder / "hf")
 
     def chosen(self):
-        """The bench prompts, looping completions left out. The choice is kept for later sessions."""
+        """{"sets": the bench prompts, looping completions left out, "warm_up": the next ones of code and prose}. The choice is
+        kept for later sessions."""
         tokens, limit = self.arguments.tokens, self.arguments.limit
         path = self.arguments.folder / f"prompts-{tokens}-{'-'.join(map(str, limit))}.json"
         if not path.exists():
-            tokenizer = self.tokenizer()
-            found = {}
-            chooser = RemotePeer(self.chooser.kind, self.chooser.arguments, self.logs / "chooser.log")
-            try:
-                for (name, prompts), most in zip(encoded_sets(tokenizer, read_prompts).items(), limit, strict=True):
-                    if most:
-                        found |= choose(chooser, {name: prompts}, most, tokens, tokenizer.all_special_ids)
-            finally:
-                chooser.close()
-            path.write_text(json.dumps(found), encoding="utf-8")
+            path.write_text(json.dumps(self._choose(tokens, limit)), encoding="utf-8")
         return json.loads(path.read_text(encoding="utf-8"))
+
+    def _choose(self, tokens, limit):
+        tokenizer = self.tokenizer()
+        sets, warm_up = {}, []
+        chooser = RemotePeer(self.chooser.kind, self.chooser.arguments, self.logs / "chooser.log")
+        try:
+            for (name, prompts), most in zip(encoded_sets(tokenizer, read_prompts).items(), limit, strict=True):
+                found = choose(chooser, prompts, most + 1, tokens, tokenizer.all_special_ids)
+                sets |= {name: found[:most]} if most else {}
+                warm_up += found[most:] if name != "chat" else []
+        finally:
+            chooser.close()
+        return {"sets": sets, "warm_up": warm_up}
 
     def measure(self, field, what):
         arguments = self.arguments
         if what == "decode":
-            return field.decode(self.chosen(), arguments.tokens, arguments.rounds)
+            chosen = self.chosen()
+            return field.decode(chosen["sets"], arguments.tokens, arguments.rounds, chosen["warm_up"])
         if what == "prefill":
             return field.prefill(long_text(self.tokenizer(), read_prompts), arguments.lengths, arguments.rounds)
         if what == "rows":
             return field.rows(ROWS, 256, 10, arguments.rounds)
         if what == "streams":
-            chosen = self.chosen()
-            prompts = [ids for name in ("code", "prose") for ids in chosen[name]]
+            sets = self.chosen()["sets"]
+            prompts = [ids for name in ("code", "prose") for ids in sets[name]]
             return field.streams(prompts, arguments.streams, arguments.tokens, arguments.rounds)
         sets = encoded_sets(self.tokenizer(), read_prompts)
         return field.perplexity({name: {"file": str(PROMPTS / f"{name}.txt"), "ids": ids[:arguments.texts]}

@@ -31,11 +31,11 @@ def completion(seconds, loops=False, first=1):
 
 def test_asks_every_peer_a_question_before_the_next_one_in_an_order_that_rotates():
     log = []
-    fake_field(log).decode(SETS, 8, rounds=2)
+    fake_field(log).decode(SETS, 8, rounds=2, warm_up=[[9]])
     turns = [log[i:i + 3] for i in range(0, len(log), 3)]
     assert len(turns) == 1 + 2 * 3  # a warm-up, and two rounds over three prompts
     assert [what for turn in turns for what in {each[1] for each in turn}] == [
-        ("generate", tuple(ids)) for ids in ([1, 2], [1, 2], [3], [4], [1, 2], [3], [4])]
+        ("generate", tuple(ids)) for ids in ([9], [1, 2], [3], [4], [1, 2], [3], [4])]
     assert ["".join(name for name, _ in turn) for turn in turns] == ["abc", "bca", "cab"] * 2 + ["abc"]
 
 
@@ -56,13 +56,13 @@ def test_leaves_out_what_warms_up():
 def test_goes_on_without_a_peer_that_fails_and_says_so():
     field = fake_field([], b={"fails_at": 3})
     failing = field.peers["b"]
-    result = field.decode(SETS, 8, rounds=1)
+    result = field.decode(SETS, 8, rounds=1, warm_up=[[9]])
     assert field.cannot == {"b": "the worker ended"} and list(field.peers) == ["a", "c"] and failing.closed
     assert [len(rounds) for rounds in result["a"]["code"]] == [1, 1] and len(result["c"]["prose"][0]) == 1
 
 
 def test_an_interrupt_keeps_the_prompts_that_all_peers_have_answered():
-    result = fake_field([], b={"fails_at": 3, "error": KeyboardInterrupt}).decode(SETS, 8, rounds=5)
+    result = fake_field([], b={"fails_at": 3, "error": KeyboardInterrupt}).decode(SETS, 8, rounds=5, warm_up=[[9]])
     for name in "abc":
         assert [len(rounds) for rounds in result[name]["code"]] == [1, 0] and "prose" not in result[name]
     assert figures.decode_rate(result["a"]["code"]) == (100.0, 0)
@@ -95,9 +95,9 @@ def test_chooses_the_first_prompts_that_neither_loop_nor_end():
         def generate(self, ids, count):
             return {1: FakePeer(loops=True), 2: FakePeer()}.get(ids[0] % 3, FakePeer()).generate(ids, count)
 
-    sets = {"code": [[1], [2], [4], [5], [8]]}
-    assert prompts.choose(Chooser(), sets, 2, 16, ends=[99]) == {"code": [[2], [5]]}
-    assert prompts.choose(Chooser(), sets, 2, 16, ends=[3]) == {"code": []}
+    asked = [[1], [2], [4], [5], [8]]
+    assert prompts.choose(Chooser(), asked, 2, 16, ends=[99]) == [[2], [5]]
+    assert prompts.choose(Chooser(), asked, 2, 16, ends=[3]) == []
 
 
 def test_reads_the_turns_of_a_chat():
