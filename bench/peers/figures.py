@@ -13,6 +13,11 @@ def load(folder, measure):
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
+def peers_of(sessions):
+    """{name: what is said of a peer}; a session may have had a part of the peers alone."""
+    return {name: peer for session in sessions for name, peer in session["peers"].items()}
+
+
 def merged(results):
     """Samples of several sessions as those of one: lists of samples grow, whatever they are filed under."""
     first = results[0]

@@ -15,7 +15,7 @@ from matplotlib import pyplot  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
-from figures import decode_rates, load, merged  # noqa: E402
+from figures import decode_rates, load, merged, peers_of  # noqa: E402
 from plot_style import STYLE  # noqa: E402
 
 OURS, THEIRS, SPECULATES = "#1b7f5c", "#8c96a8", 0.55
@@ -29,7 +29,7 @@ def bars(rates):
 def draw(sessions):
     rates = bars(decode_rates(merged([session["result"] for session in sessions])))
     figure, axis = pyplot.subplots(figsize=(8.4, 0.24 * len(rates) + 1.2))
-    peers = sessions[-1]["peers"]
+    peers = peers_of(sessions)
     for i, (name, rate) in enumerate(rates):
         ours, plain = name.startswith("pass-server"), peers[name]["decoding"] == "plain"
         axis.barh(i, rate, color=OURS if ours else THEIRS, alpha=1 if plain else SPECULATES, height=0.72)
@@ -39,11 +39,11 @@ def draw(sessions):
     axis.grid(False)
     axis.set_xticks([])
     axis.spines["bottom"].set_visible(False)
-    axis.set_title("Tokens/s of one greedy stream, mean of code and prose (pale: speculative)")
+    figure.suptitle("Tokens/s of one greedy stream, mean of code and prose (pale: speculative)", x=0.01, ha="left",
+                    fontsize=11, fontweight="bold")
     subject = sessions[0]["subject"]
-    figure.text(0.01, 0.01, f"{sessions[0]['tokens']} tokens a completion, weights of {subject['model']}; {subject['cpu']}, "
-                f"{subject['threads']} threads, memory reads {subject['memory_read_gb_per_second']:.0f} GB/s, "
-                f"{sessions[0]['date']}", fontsize=7, color="#606060")
+    figure.text(0.01, 0.01, f"{sessions[0]['tokens']} tokens a completion; {subject['cpu']}, {subject['threads']} threads, memory "
+                f"reads {subject['memory_read_gb_per_second']:.0f} GB/s, {sessions[0]['date']}", fontsize=7, color="#606060")
     figure.tight_layout(rect=(0, 0.025, 1, 1))
     return figure
 

@@ -8,7 +8,9 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from figures import decode_rates, load, merged, prefill_rates, row_milliseconds, stream_rates  # noqa: E402
+from figures import (  # noqa: E402
+    decode_rates, load, merged, peers_of, prefill_rates, row_milliseconds, stream_rates,
+)
 
 
 def table(header, rows):
@@ -79,7 +81,7 @@ def machine(sessions):
 def tables_of(measure, sessions):
     result = merged([session["result"] for session in sessions])
     if measure == "decode":
-        return decode_table(result, sessions[-1]["peers"])
+        return decode_table(result, peers_of(sessions))
     if measure == "prefill":
         return rates_table(prefill_rates(result), "tokens")
     if measure == "rows":

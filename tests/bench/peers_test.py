@@ -107,7 +107,7 @@ def test_reads_the_turns_of_a_chat():
 
 
 def written(folder, measure, number, result, cannot=None):
-    names = ("llama.cpp Q8_0", "pass-bench Q8_0", "a", "b")
+    names = list(result)
     subject = {"cpu": "A CPU", "threads": 2, "memory_read_gb_per_second": 17.4, "model": "M"}
     document = {"measure": measure, "date": "2026-11-27", "subject": subject, "tokens": 64, "cannot": cannot or {},
                 "peers": {name: {"weights": "w", "decoding": "plain", "about": name} for name in names}, "result": result}
@@ -116,8 +116,8 @@ def written(folder, measure, number, result, cannot=None):
 
 def test_reports_every_measurement_the_fastest_peer_first(tmp_path):
     for number in (1, 2):
-        written(tmp_path, "decode", number, {"a": {"code": [[completion(2.0)]], "prose": [[completion(2.0)]]},
-                                             "b": {"code": [[completion(1.0)]], "prose": [[completion(1.0)]]}})
+        written(tmp_path, "decode", number, {"a": {"code": [[completion(2.0)]], "prose": [[completion(2.0)]]}})
+    written(tmp_path, "decode", 3, {"b": {"code": [[completion(1.0)]], "prose": [[completion(1.0)]]}})
     written(tmp_path, "prefill", 1, {"a": {"512": [1.0, 2.0, 4.0]}}, cannot={"z": "no such type"})
     written(tmp_path, "rows", 1, {"a": {"1": [0.01], "8": [0.012], "16": [0.02]}})
     written(tmp_path, "streams", 1, {"a": {"1": [1.0], "8": [2.0]}})
@@ -128,7 +128,7 @@ def test_reports_every_measurement_the_fastest_peer_first(tmp_path):
     assert lines.index("| b | plain | 64.0 | 64.0 | **64.0** | 0 |") < lines.index("| a | plain | 32.0 | 32.0 | **32.0** | 0 |")
     for line in ("| a | 256 |", "| a | 10.0 | 12.0 | 20.0 | 1.20 | 2.00 |", "| a | 64 | 256 |",
                  "| Q8_0 | code | 50 | 8.200 | 8.000 | 1.0250 |", "| z | no such type |",
-                 "A CPU, 2 threads, memory reads 17, 17 GB/s, 2026-11-27 to 2026-11-27."):
+                 "A CPU, 2 threads, memory reads 17, 17, 17 GB/s, 2026-11-27 to 2026-11-27."):
         assert line in lines
 
 
