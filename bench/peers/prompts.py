@@ -1,10 +1,30 @@
-"""The bench prompts as token ids, one tokenizer for all peers."""
+"""The bench prompts as token ids, one tokenizer for all peers: llama.cpp's, which splits as the GGUF file says. (transformers'
+conversion of a GGUF tokenizer merges spaces before digits that belong apart.)"""
 
 import pathlib
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "bench" / "prompts"
 SETS = ("code", "prose", "chat")
+
+
+class Tokenizer:
+    """Ids from a GGUF file's vocabulary, the chat template from a Hugging Face folder of the same model."""
+
+    def __init__(self, file, folder):
+        import llama_cpp
+        import transformers
+
+        self._llama = llama_cpp.Llama(str(file), vocab_only=True, verbose=False)
+        self._transformers = transformers.AutoTokenizer.from_pretrained(folder)
+        self.ends = self._transformers.all_special_ids
+
+    def encode(self, text, control=False):
+        """control: text that spells a control token is one."""
+        return self._llama.tokenize(text.encode(), add_bos=False, special=control)
+
+    def render(self, turns):
+        return self._transformers.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
 
 def messages(text):
@@ -24,9 +44,8 @@ def encoded_sets(tokenizer, read_prompts):
     for name in SETS:
         sets[name] = []
         for text in read_prompts(FOLDER / f"{name}.txt"):
-            if text.startswith(("@user", "@system")):
-                text = tokenizer.apply_chat_template(messages(text), tokenize=False, add_generation_prompt=True)
-            sets[name].append(tokenizer.encode(text, add_special_tokens=False))
+            chat = text.startswith(("@user", "@system"))
+            sets[name].append(tokenizer.encode(tokenizer.render(messages(text)) if chat else text, control=chat))
     return sets
 
 
@@ -51,4 +70,4 @@ def choose(peer, prompts, limit, count, ends):
 def long_text(tokenizer, read_prompts):
     """Ids of a few thousand tokens of prose and code without repetition, for prefill."""
     texts = [text for name in ("english", "python") for text in read_prompts(FOLDER / f"{name}.txt")]
-    return tokenizer.encode("\n\n".join(texts), add_special_tokens=False)
+    return tokenizer.encode("\n\n".join(texts))

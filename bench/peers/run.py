@@ -25,7 +25,7 @@ from pass_bench_peer import PassBench  # noqa: E402
 from peer import MEASURES, CannotRun  # noqa: E402
 from prompt_file import read_prompts  # noqa: E402
 from prompts import FOLDER as PROMPTS  # noqa: E402
-from prompts import choose, encoded_sets, long_text  # noqa: E402
+from prompts import Tokenizer, choose, encoded_sets, long_text  # noqa: E402
 from remote_peer import RemotePeer  # noqa: E402
 
 ROWS = [1, 4, 8, 16, 32]
@@ -83,9 +83,7 @@ class Run:
         return Field(peers, cannot, say=lambda text: print(text, file=sys.stderr))
 
     def tokenizer(self):
-        import transformers
-
-        return transformers.AutoTokenizer.from_pretrained(self.arguments.folder / "hf")
+        return Tokenizer(self.arguments.folder / "BF16.gguf", self.arguments.folder / "hf")
 
     def chosen(self):
         """{"sets": the bench prompts, looping completions left out, "warm_up": the next ones of code and prose}. The choice is
@@ -102,7 +100,7 @@ class Run:
         chooser = RemotePeer(self.chooser.kind, self.chooser.arguments, self.logs / "chooser.log")
         try:
             for (name, prompts), most in zip(encoded_sets(tokenizer, read_prompts).items(), limit, strict=True):
-                found = choose(chooser, prompts, most + 1, tokens, tokenizer.all_special_ids)
+                found = choose(chooser, prompts, most + 1, tokens, tokenizer.ends)
                 sets |= {name: found[:most]} if most else {}
                 warm_up += found[most:] if name != "chat" else []
         finally:

@@ -106,6 +106,20 @@ def test_reads_the_turns_of_a_chat():
         {"role": "user", "content": "Bye"}]
 
 
+def test_control_tokens_count_in_chats_alone(tmp_path, monkeypatch):
+    class ByteTokenizer:
+        def encode(self, text, control=False):
+            return [control, *text.encode()]
+
+        def render(self, turns):
+            return "".join(f"<{each['role']}>" for each in turns)
+
+    monkeypatch.setattr(prompts, "SETS", ("code", "chat"))
+    texts = {"code": ["x = <user>"], "chat": ["@system\nS\n@user\nU"]}
+    assert prompts.encoded_sets(ByteTokenizer(), lambda path: texts[path.stem]) == {
+        "code": [[False, *b"x = <user>"]], "chat": [[True, *b"<system><user>"]]}
+
+
 def written(folder, measure, number, result, cannot=None):
     names = list(result)
     subject = {"cpu": "A CPU", "threads": 2, "memory_read_gb_per_second": 17.4, "model": "M"}
