@@ -2,7 +2,7 @@
 # does nothing twice. Variables: LIBTORCH=PATH, TORCH_PIP_ARGS=..., MODEL=PATH, LOOKAHEAD=PATH, PYTHON=..., JOBS=N.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo serve test test-fast emulate sanitize deploy-check check-cuda verify-lossless paper format lint clean
+.PHONY: help deps build demo serve test test-fast emulate sanitize deploy-check check-cuda verify-lossless paper peers format lint clean
 export LIBTORCH TORCH_PIP_ARGS MODEL LOOKAHEAD EMBEDDINGS FULL OUT PLOTS PYTHON JOBS
 
 help:  ## list the targets
@@ -43,6 +43,9 @@ verify-lossless: ## compare every method's bytes with plain decoding's, 208 prom
 
 paper: ## measure the tables of docs/RESULTS.md and draw their plots: hours; EMBEDDINGS=PATH FULL=PATH
 	@scripts/paper.sh
+
+peers: ## measure llama.cpp, OpenVINO, transformers and others beside this program
+	@scripts/peers.sh
 
 format: ## format all C++ files in place
 	@scripts/format.sh

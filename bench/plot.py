@@ -12,28 +12,12 @@ import matplotlib
 
 matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402  (the backend comes first)
+from plot_style import STYLE  # noqa: E402
 
 SETS = {"code": "code tasks", "prose": "plain prose"}
 FILES = {
     "lengths-embeddings": ("embeddings only", "#8c6bb1", "o"),
     "lengths-full": ("with adapter and head", "#1b7f5c", "s"),
-}
-STYLE = {
-    "svg.hashsalt": "pass",  # the same figures give the same file
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.grid.axis": "y",
-    "grid.color": "#e3e3e3",
-    "axes.edgecolor": "#808080",
-    "ytick.major.size": 0,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "figure.facecolor": "white",
-    "legend.frameon": False,
 }
 
 

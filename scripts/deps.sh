@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# deps.sh WHAT...: installs what is missing of: environment (an empty one), packages, emulation-packages, lint-packages, libtorch, protos, proto-lint, model, plots, test, deploy.
+# deps.sh WHAT...: installs what is missing of: environment (an empty one), packages, emulation-packages, lint-packages, libtorch,
+# protos, proto-lint, model, plots, references, test, deploy, prometheus.
 source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
@@ -92,6 +93,7 @@ for what in "$@"; do
     model) if [[ -z ${MODEL:-} ]]; then install model --no-deps; fi ;;
     plots) install plots ;;
     # The numerics tests compare with transformers, which runs on the same torch.
+    references) install_libtorch && install test ;;
     test) install_libtorch && install test && install_tokenizers ;;
     deploy) scripts/deploy_tools.sh ;;
     prometheus) scripts/deploy_tools.sh prometheus ;;

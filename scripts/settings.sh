@@ -5,6 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VENV=${VENV:-$PWD/.venv}
 VENV_DEPLOY=${VENV_DEPLOY:-$PWD/.venv-deploy}
+VENV_PEERS=${VENV_PEERS:-$PWD/.venv-peers}
 BUILD=${BUILD:-$PWD/build}
 JOBS=${JOBS:-$(nproc)}
 # Embeddings, adapter and head; and the paper's own method, embeddings alone.

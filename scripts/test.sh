@@ -16,7 +16,7 @@ export TEST_PROMETHEUS=$VENV_DEPLOY/bin/prometheus
 TEST_MODEL=$(model_path)
 TEST_LOOKAHEAD=$(lookahead_path)
 shopt -s nullglob
-python_tests=(tests/e2e tests/core/*/*_test.py)
+python_tests=(tests/e2e tests/bench/*_test.py tests/core/*/*_test.py)
 "$VENV/bin/python" -m pytest -q --junitxml "$results/pytest.xml" "${python_tests[@]}" || failed=1
 
 summary=$("$VENV/bin/python" scripts/count_results.py "$results") || failed=1

