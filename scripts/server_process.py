@@ -77,7 +77,7 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
-        self._reader.join(10)
+        self._reader.join(HANG_SECONDS)
         self._folder.cleanup()
         return code
 

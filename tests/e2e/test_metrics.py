@@ -5,6 +5,8 @@ import time
 
 import grpc
 
+import serving
+
 NAMES = """
 requests_running requests_waiting kv_cache_usage_ratio engine_last_step_timestamp_seconds build_info
 model_load_seconds requests_total prompt_tokens_total generated_tokens_total rejected_requests_total
@@ -27,8 +29,8 @@ def total(samples, name, **labels):
 
 
 def scrape_until(server, condition):
-    """A stream's end may be seen a moment before its counters and gauges: scrapes until they agree, for 20 s."""
-    end = time.monotonic() + 20
+    """A stream's end may be seen a moment before its counters and gauges: scrapes until they agree."""
+    end = time.monotonic() + serving.HANG_SECONDS
     while True:
         samples = server.scrape()
         if condition(samples) or time.monotonic() > end:

@@ -142,6 +142,25 @@ class TheRules(unittest.TestCase):
         self.assert_silent(test | {"tests/CMakeLists.txt": "pass_test(a SOURCES core/base/a_test.cc)"})
         self.assert_silent(test | {"tests/core/base/CMakeLists.txt": "foreach(name a_test)"})
 
+    def test_python_tests_are_run(self):
+        scripts = {"scripts/test.sh": "python_tests=(tests/e2e tests/core/*/*_test.py)", "scripts/deploy_check.sh": "pytest tests/deploy"}
+        for path in ("tests/e2e/more/test_a.py", "tests/core/text/jinja/a_test.py", "tests/core/text/test_a.py", "tests/bench/a_test.py"):
+            self.assert_bites(rules.every_python_test_is_run, scripts | {path: ""})
+        for path in ("tests/e2e/test_a.py", "tests/core/text/a_test.py", "tests/deploy/test_a.py", "tests/tools/a.py"):
+            self.assert_silent(scripts | {path: ""})
+
+    def test_short_limits_of_time_are_found(self):
+        for line in ("run(command, timeout=30)", "thread.join(10)", "end = time.monotonic() + 20", "communicate(timeout=5.5)"):
+            self.assert_bites(rules.limits_are_generous, {"tests/e2e/a.py": line})
+            self.assert_silent({"tests/e2e/a.py": line.replace("30", "1800").replace("10", "600").replace("20", "600").replace("5.5", "600")})
+        self.assert_bites(rules.limits_are_generous, {"tests/CMakeLists.txt": "set_tests_properties(a PROPERTIES TIMEOUT 60)"})
+        self.assert_silent({"tests/e2e/a.py": "run(timeout=HANG_SECONDS)\npause.wait(0.02)", "bench/a.py": "run(timeout=3)"})
+
+    def test_settings_of_the_programs_are_left_to_users(self):
+        self.assert_bites(rules.no_settings_from_scripts, {"scripts/a.sh": "export PASS_LOOKAHEAD=models/a\n"})
+        self.assert_bites(rules.no_settings_from_scripts, {"tests/e2e/a.py": 'os.environ.get("PASS_MODEL")'})
+        self.assert_silent({"scripts/a.sh": "TEST_MODEL=a cmake -DPASS_WITH_TORCH=OFF", "tests/e2e/a.py": '{"PASS_CONFIG": "x"}'})
+
     def test_machine_paths_are_found(self):
         self.assert_bites(rules.no_machine_paths, {"scripts/a.sh": "cd /home/someone/pass\n"})
         self.assert_bites(rules.no_machine_paths, {"docs/A.md": "see /tmp/x\n"})
@@ -157,7 +176,16 @@ class TheRules(unittest.TestCase):
         metric = {"server/metric_series.cc": 'AddGauge(*registry, "requests_running", "")'}
         self.assert_bites(rules.documented, flag)
         self.assert_bites(rules.documented, metric)
-        self.assert_silent(flag | metric | {"docs/OPERATIONS.md": "`--max-queue` `pass_requests_running`"})
+        limit = {"server/grpc_server.cc": "AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);"}
+        self.assert_bites(rules.documented, limit)
+        self.assert_bites(rules.documented, limit | {"docs/OPERATIONS.md": "the server pings after 20 seconds without a word"})
+        self.assertEqual(list(rules.documented(limit | {"docs/OPERATIONS.md": "the server pings after 30 seconds without a word"})), [])
+        self.assertEqual(list(rules.documented(flag | metric | {"docs/OPERATIONS.md": "`--max-queue` `pass_requests_running`"})), [])
+
+    def test_surprises_are_said(self):
+        page = "\n".join(words for path, words in rules.SAID if path == "docs/OPERATIONS.md")
+        self.assertEqual(list(rules.said({"docs/OPERATIONS.md": page})), [])
+        self.assert_bites(rules.said, {"docs/OPERATIONS.md": page.replace("SIGHUP", "")})
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 A tree is a dict from a path, relative to the repository's root, to the file's text.
 """
 
+import pathlib
 import re
 
 MAX_LINES = 500
@@ -54,6 +55,25 @@ SHARED_WITH_FAKES = "core/language_model/read_out.h"
 BANNED_NAMES = {"util", "utils", "common", "manager", "helper", "helpers", "impl"}
 MACHINE_PATH = re.compile(r"(?<![\w.~}$)/-])/(home|root|work|tmp|Users|farm)/\w")
 TEXT_FILE = re.compile(r"(\.(h|cc|cmake|md|py|sh|txt|json|proto|ya?ml)|(^|/)(Makefile|Dockerfile|run))$")
+
+
+# Limits that clients meet, as server/grpc_server.cc sets them and as docs/OPERATIONS.md says them.
+CONNECTION_LIMITS = [
+    (r"HANDSHAKE_TIMEOUT_MS, ([\d']+)", "has not finished its handshake within {} seconds is closed"),
+    (r"KEEPALIVE_TIME_MS, ([\d']+)", "the server pings after {} seconds without a word"),
+    (r"KEEPALIVE_TIMEOUT_MS, ([\d']+)", "comes within {} seconds"),
+    (r"PING_INTERVAL_WITHOUT_DATA_MS, ([\d']+)", "at most one every {} seconds, with or without calls"),
+    (r"kMaxStreamsPerConnection = ([\d']+)", "at most {} calls at a time on one connection"),
+]
+SAID = [
+    ("docs/OPERATIONS.md", "SIGHUP is not handled"),
+    ("docs/OPERATIONS.md", "too_many_pings"),
+    ("docs/OPERATIONS.md", "`ulimit -Hn`"),
+    ("docs/OPERATIONS.md", "heads of a width that is a multiple of 16"),
+    ("README.md", "heads whose width is no multiple of 16"),
+]
+LEAST_LIMIT_SECONDS = 600
+TIME_LIMIT = re.compile(r"(?:\btimeout=|\.join\(|\.communicate\(|monotonic\(\) \+ |\bTIMEOUT )(\d+(?:\.\d+)?)\b")
 
 
 def includes(tree):
@@ -183,6 +203,43 @@ def every_test_is_built(tree):
             yield f"{path}: in no CMakeLists.txt, so it never runs"
 
 
+def every_python_test_is_run(tree):
+    """Each Python test is found by a glob of scripts/test.sh or lies in a folder that a script hands to pytest."""
+    found = []
+    for script in ("scripts/test.sh", "scripts/deploy_check.sh"):
+        for word in re.findall(r"(?<![\w/.])tests/[\w/*.]+", tree.get(script, "")):
+            found.append(word if word.endswith(".py") else f"{word}/test_*.py")
+    for path in tree:
+        name = path.rpartition("/")[2]
+        if not path.startswith("tests/") or not re.fullmatch(r"test_\w+\.py|\w+_test\.py", name):
+            continue
+        if path.startswith("tests/policy/") or any(pathlib.PurePosixPath(path).match(glob) for glob in found):
+            continue  # ctest runs the one of tests/policy
+        yield f"{path}: no script runs it"
+
+
+def limits_are_generous(tree):
+    """No limit of time for work in a test is so short that a slow and busy machine meets it."""
+    for path, text in tree.items():
+        python = path.endswith(".py") and (path.startswith("tests/") or path.startswith("scripts/"))
+        if path.startswith("tests/policy/") and python:
+            continue  # the rules themselves
+        if not python and not (path.startswith("tests/") and path.endswith("CMakeLists.txt")):
+            continue
+        for number, line in enumerate(text.splitlines(), start=1):
+            if any(float(limit) < LEAST_LIMIT_SECONDS for limit in TIME_LIMIT.findall(line)):
+                yield f"{path}:{number}: a limit below {LEAST_LIMIT_SECONDS} s; a hang alone should meet it"
+
+
+def no_settings_from_scripts(tree):
+    """PASS_ variables are flags of the programs: what is meant for tests and scripts has another prefix."""
+    for path, text in tree.items():
+        if not path.startswith(("scripts/", ".ci/", "tests/e2e/", "tests/tools/")) and path != "Makefile":
+            continue
+        for name in re.findall(r"\bPASS_[A-Z_]+(?==)", text) + re.findall(r"environ(?:\.get\(|\[)[\"'](PASS_\w+)", text):
+            yield f"{path}: the variable {name} is a flag of the programs"
+
+
 def no_machine_paths(tree):
     for path, text in tree.items():
         if path.startswith("tests/policy/") or not TEXT_FILE.search(path):
@@ -199,19 +256,37 @@ def plain_names(tree):
             yield f"{path}: '{word}' says nothing about what the file holds"
 
 
+def said(tree):
+    """What somebody met without having been told stands in the documents."""
+    for path, words in SAID:
+        if path in tree and words not in tree[path]:
+            yield f"{path}: '{words}' is said nowhere"
+
+
+def _spoken(number):
+    """Milliseconds of a C++ constant as seconds; a smaller number as it is."""
+    value = int(number.replace("'", ""))
+    return value // 1000 if value >= 1000 else value
+
+
 def documented(tree):
-    """Every flag and every metric of the server stands in docs/OPERATIONS.md."""
+    """Every flag, every metric and every limit of connections stands in docs/OPERATIONS.md."""
     page = tree.get("docs/OPERATIONS.md", "")
     for flag in re.findall(r'\.Add\("([a-z-]+)"', tree.get("server/config.cc", "")):
         if f"`--{flag}`" not in page:
             yield f"server/config.cc: --{flag} is not in docs/OPERATIONS.md"
+    for pattern, sentence in CONNECTION_LIMITS:
+        value = re.search(pattern, tree.get("server/grpc_server.cc", ""))
+        if value and sentence.format(_spoken(value[1])) not in page:
+            yield f"server/grpc_server.cc: '{sentence.format(_spoken(value[1]))}' is not in docs/OPERATIONS.md"
     for metric in re.findall(r'\w+\(\s*\*registry,\s*"([a-z_]+)"', tree.get("server/metric_series.cc", "")):
         if f"`pass_{metric}`" not in page:
             yield f"server/metric_series.cc: pass_{metric} is not in docs/OPERATIONS.md"
 
 
 RULES = [arrows, dialects_are_apart, one_type_one_name, model_is_closed, torch_headers, core_is_bare,
-         no_parent_includes, short_files, every_test_is_built, no_machine_paths, plain_names, documented]
+         no_parent_includes, short_files, every_test_is_built, every_python_test_is_run, limits_are_generous,
+         no_settings_from_scripts, no_machine_paths, plain_names, documented, said]
 
 
 def check(tree):

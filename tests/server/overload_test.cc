@@ -249,7 +249,7 @@ TEST(Overload, GivesRunningAndQueuedStreamsTheirStatusWhenItStops) {
   }
   server.gate().AwaitHeld();
   server.gate().Open();
-  server.DrainAndStop(/*last_messages=*/absl::Seconds(30));
+  server.DrainAndStop(/*last_messages=*/absl::Minutes(30));
   for (auto& stream : streams) {
     const StreamResult result = stream.get();
     // gRPC itself cancels a call that arrives while the server stops.

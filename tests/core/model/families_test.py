@@ -206,7 +206,7 @@ def written(request, tmp_path_factory):
 
 def run(model, script, lookahead="-"):
     done = subprocess.run([TOOL, model, lookahead, "fp32"], input=json.dumps(script).encode(), capture_output=True,
-                          timeout=600)
+                          timeout=1800)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
