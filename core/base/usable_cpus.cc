@@ -72,10 +72,12 @@ std::optional<double> CpuQuota(const std::string& root) {
   return least;
 }
 
-int UsableCpus() {
-  const int cores = CountCores(AllowedCpus(), "/");
-  const double quota = CpuQuota("/").value_or(cores);
+int UsableCpus(std::span<const int> cpus, const std::string& root) {
+  const int cores = CountCores(cpus, root);
+  const double quota = CpuQuota(root).value_or(cores);
   return std::max(1, std::min(cores, static_cast<int>(quota)));
 }
+
+int UsableCpus() { return UsableCpus(AllowedCpus(), "/"); }
 
 }  // namespace pass

@@ -12,6 +12,8 @@ namespace pass {
 int UsableCpus();
 
 // The parts of it. `root`: in place of "/", for tests.
+// The same for these CPUs in place of those that the process may use.
+int UsableCpus(std::span<const int> cpus, const std::string& root);
 // Physical cores among these CPUs, by the kernel's topology; a CPU without topology counts as a core.
 int CountCores(std::span<const int> cpus, const std::string& root);
 // CPUs that the quotas of this process's cgroup and of those above it pay for, version 1 or 2; none: no quota.

@@ -1,5 +1,7 @@
 #include "core/kernels/thread_team.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -11,7 +13,8 @@ namespace pass {
 namespace {
 
 constexpr int kPiecesOfAShare = 4;
-constexpr int kSpins = 2000;  // some 20 to 60 microseconds
+[[maybe_unused]] constexpr char kName[] = "pass-step";  // as in `top -H`
+constexpr int kSpins = 2000;                            // some 20 to 60 microseconds
 
 thread_local ThreadTeam* current_team = nullptr;
 
@@ -49,6 +52,9 @@ ThreadTeam::~ThreadTeam() {
 // A worker enters first and looks whether the loop is still open then; the caller closes it first and looks whether
 // anybody is inside then. So nobody reads a loop that the caller has left.
 void ThreadTeam::Work(int member) {
+#if defined(__linux__)
+  pthread_setname_np(pthread_self(), kName);
+#endif
   for (uint32_t seen = 0;;) {
     WaitWhile(phase_, seen);
     seen = phase_.load();

@@ -4,7 +4,9 @@
 
 #include <cstdlib>
 
+#include "core/kernels/draft_kernels.h"
 #include "core/kernels/kernels.h"
+#include "core/kernels/quantized.h"
 
 namespace pass::kernels {
 namespace {
@@ -22,12 +24,22 @@ TEST(Isa, IsAtMostWhatTheCpuHasAndTheVariableAllows) {
   }
 }
 
+// bf16 as well, which needs no instructions of its own: no CPU with AVX2 or more falls back to the slow kernels.
+template <typename T>
+void ExpectATableForEachIsa() {
+  EXPECT_EQ(&ForThisCpu<T>(), &TableOf<T>(ActiveIsa()));
+  EXPECT_NE(&TableOf<T>(Isa::kGeneric), nullptr);
+#if defined(__x86_64__)
+  EXPECT_NE(&TableOf<T>(Isa::kAvx2), &TableOf<T>(Isa::kGeneric));
+  EXPECT_NE(&TableOf<T>(Isa::kAvx512), &TableOf<T>(Isa::kAvx2));
+  EXPECT_NE(&QuantizedTableOf<T>(Isa::kAvx2), &QuantizedTableOf<T>(Isa::kGeneric));
+  EXPECT_NE(&DraftTableOf<T>(Isa::kAvx2), &DraftTableOf<T>(Isa::kGeneric));
+#endif
+}
+
 TEST(Isa, DecidesTheTableOfKernels) {
-  EXPECT_EQ(&ForThisCpu<float>(), &TableOf<float>(ActiveIsa()));
-  EXPECT_NE(&TableOf<float>(Isa::kGeneric), nullptr);
-  if (CpuIsa() >= Isa::kAvx2) {
-    EXPECT_NE(&TableOf<float>(Isa::kGeneric), &TableOf<float>(Isa::kAvx2));
-  }
+  ExpectATableForEachIsa<float>();
+  ExpectATableForEachIsa<Bf16>();
 }
 
 }  // namespace

@@ -75,5 +75,22 @@ TEST(ThreadTeam, TakesNoProcessorTimeWhileItIsIdle) {
   EXPECT_LT(ProcessSeconds() - before, 0.25);
 }
 
+TEST(ThreadTeam, TakesNoProcessorTimeWhileItsCallerWaitsForAMember) {
+  ThreadTeam team(2);
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<bool> entered = false;
+  const double before = ProcessSeconds();
+  team.For(0, 2, 1, [&](int64_t, int64_t) {
+    if (std::this_thread::get_id() == caller) {
+      entered.wait(false);  // so that the other part is the other member's
+    } else {
+      entered.store(true);
+      entered.notify_one();
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+  });
+  EXPECT_LT(ProcessSeconds() - before, 0.25);
+}
+
 }  // namespace
 }  // namespace pass
