@@ -163,6 +163,17 @@ TEST(TextModel, ReadsAHuggingFaceFolder) {
   EXPECT_THAT(model->end_of_sequence_ids, ElementsAre(3, 7, *model->tokenizer->Find("<|im_end|>")));
 }
 
+// Users add what a vocabulary has already; the file then gives it an id that the model does not know.
+TEST(TextModel, GivesAnAddedTokenTheIdThatItHasInTheVocabulary) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  const TokenId hell = files.tokenizer["model"]["vocab"]["hell"];
+  files.tokenizer["added_tokens"].push_back({{"id", 500}, {"content", "hell"}, {"special", false}});
+  const auto model = LoadFolder(files);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->tokenizer->Find("hell"), hell) << "not id 500";
+  EXPECT_THAT(*model->tokenizer->Encode("hello"), ElementsAre(hell, 'o'));
+}
+
 TEST(TextModel, ReadsMergesThatAreWrittenAsPairs) {
   HuggingFaceFiles files = TinyHuggingFace();
   Json pairs = Json::array();
@@ -283,6 +294,16 @@ TEST(TextModel, SaysWhatIsWrongWithTheEndOfASequence) {
   }
 }
 
+TEST(TextModel, EndsAtEveryEndThatAGgufFileNames) {
+  GgufBuilder gguf = TinyGgufText();
+  gguf.AddString("tokenizer.ggml.model", "gpt2");
+  gguf.AddString("tokenizer.ggml.pre", "gpt-2");
+  gguf.AddUint32("tokenizer.ggml.eos_token_id", 5);
+  gguf.AddUint32("tokenizer.ggml.eot_token_id", 3);
+  gguf.AddUint32("tokenizer.ggml.eom_token_id", 4);
+  EXPECT_THAT(LoadGguf(gguf)->end_of_sequence_ids, ElementsAre(3, 4, 5));
+}
+
 TEST(TextModel, EndsAtTheEndOfAMessageThatALlamaHas) {
   HuggingFaceFiles files = TinyHuggingFace();
   files.tokenizer["added_tokens"].push_back({{"id", 500}, {"content", "<|eom_id|>"}, {"special", true}});
@@ -305,6 +326,50 @@ TEST(TextModel, NeverTakesATokenOfAChatFromAUsersTextWhateverItsFlag) {
     EXPECT_EQ(model->tokenizer->Kind(*model->tokenizer->Find(text)), TokenKind::kAdded);  // it has text
   }
   EXPECT_THAT(*model->tokenizer->Encode("<tool>"), ElementsAre(501));
+}
+
+// Known from other chats, or the end of a sequence: also where no template says so.
+TEST(TextModel, NeverTakesAControlTokenFromAUsersTextWithoutAChatTemplate) {
+  HuggingFaceFiles files = TinyHuggingFace();
+  files.tokenizer["added_tokens"] = {{{"id", 500}, {"content", "<|im_start|>"}, {"special", false}},
+                                     {{"id", 501}, {"content", "<stop>"}, {"special", false}},
+                                     {{"id", 502}, {"content", "<tool>"}, {"special", false}}};
+  files.tokenizer_config.erase("chat_template");
+  files.generation_config = {{"eos_token_id", 501}};
+  const auto model = LoadFolder(files);
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (const TokenId control : {500, 501}) {
+    const std::string text(model->tokenizer->TokenBytes(control));
+    EXPECT_THAT(*model->tokenizer->Encode(text), testing::Not(testing::Contains(control))) << text;
+    EXPECT_EQ(Tokens(*model, text).size(), text.size());
+  }
+  EXPECT_THAT(*model->tokenizer->Encode("<tool>"), ElementsAre(502));
+}
+
+// Converters have marked these as normal tokens (type 1) and as tokens that users added (type 4).
+TEST(TextModel, NeverTakesATokenOfAChatFromAUsersTextWhateverItsTypeInAGgufFile) {
+  for (const int32_t type : {1, 4}) {
+    const TokenizerSpec spec = TinySpec();
+    GgufBuilder gguf;
+    std::vector<std::string> tokens = spec.tokens, merges;
+    for (const auto& [left, right] : spec.merges) merges.push_back(left + " " + right);
+    const auto start = static_cast<TokenId>(tokens.size());
+    tokens.insert(tokens.end(), {"<|im_start|>", "<|im_end|>"});
+    std::vector<int32_t> types(spec.tokens.size(), 1);
+    types.insert(types.end(), {type, type});
+    gguf.AddStrings("tokenizer.ggml.tokens", tokens);
+    gguf.AddStrings("tokenizer.ggml.merges", merges);
+    gguf.AddInts("tokenizer.ggml.token_type", types);
+    gguf.AddString("tokenizer.ggml.model", "gpt2");
+    gguf.AddString("tokenizer.ggml.pre", "gpt-2");
+    gguf.AddUint32("tokenizer.ggml.eos_token_id", 0);
+    const auto model = LoadGguf(gguf);
+    ASSERT_TRUE(model.ok()) << model.status();
+    for (const char* text : {"<|im_start|>", "<|im_end|>"}) {
+      EXPECT_THAT(*model->tokenizer->Encode(text), testing::Each(testing::Lt(start))) << "type " << type;
+      EXPECT_THAT(*model->tokenizer->Encode(text, /*parse_control=*/true), ElementsAre(testing::Ge(start)));
+    }
+  }
 }
 
 TEST(TextModel, SaysWhichChatTemplateItDoesNotUnderstand) {
