@@ -311,6 +311,14 @@ TEST(Info, PrintsTheModel) {
   EXPECT_THAT(RunOnStrings({"info", "--address", server.address()}).out, HasSubstr("model: tiny\n"));
 }
 
+TEST(Info, ShowsControlCharactersAsMarksOnATerminalAlone) {
+  ScriptedServer server;
+  server.info.set_model("tiny\x1b[2J");
+  const std::vector<std::string> command{"info", "--address", server.address()};
+  EXPECT_THAT(RunOnStrings(command, "", /*terminal=*/true).out, HasSubstr("model: tiny␛[2J\n"));
+  EXPECT_THAT(RunOnStrings(command).out, HasSubstr("model: tiny\x1b[2J\n"));
+}
+
 TEST(Health, ExitsZeroOnlyWhenServing) {
   ScriptedServer server;
   const std::vector<std::string> command{"health", "--address", server.address()};

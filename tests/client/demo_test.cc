@@ -92,6 +92,17 @@ TEST(Demo, SumsTheNumbersByKindAndOverAllPrompts) {
                         "      auto       32       80     0.40        50%     1.50      3.0    2.00x\n"));
 }
 
+TEST(Demo, ShowsControlCharactersAsMarks) {
+  ScriptedServer server;
+  Serve(&server);
+  server.messages = Script("a\x1b[2J", 2);
+  for (const char* method : {"pass", "auto"}) server.messages_of_method[method] = server.messages;
+  const ClientRun run =
+      RunOnStrings({"demo", "--address", server.address(), "--color", "never"}, "", /*terminal=*/true);
+  EXPECT_THAT(run.out, HasSubstr("a␛[2J"));
+  EXPECT_THAT(run.out, Not(HasSubstr("\x1b")));
+}
+
 TEST(Demo, FitsEightyColumnsOutsideTheTexts) {
   ScriptedServer server;
   Serve(&server);
