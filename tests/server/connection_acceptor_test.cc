@@ -14,6 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/descriptors.h"
+#include "server/logging.h"
 #include "tests/server/raw_connection.h"
 #include "tests/server/test_server.h"
 #include "tests/support/temporary_folder.h"
@@ -78,6 +79,36 @@ TEST(ConnectionAcceptor, ClosesWhatIsAboveTheLimitAndAcceptsAgainAfterwards) {
   }
 }
 
+int Count(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(ConnectionAcceptor, SaysOnceThatItIsFullAndOnceThatThereIsRoomAgain) {
+  ASSERT_TRUE(ConfigureLogging("text", "info").ok());
+  Taken taken;
+  ListeningSocket socket = Listen();
+  const std::string address = socket.address().ToString();
+  const int most = NextDescriptor() + 200;
+  const ConnectionAcceptor acceptor(std::move(socket), most, [&](int fd) { taken.Add(fd); });
+  testing::internal::CaptureStderr();
+  for (int round = 0; round < 2; ++round) {
+    std::vector<RawConnection> crowd;
+    for (int i = 0; i < 150; ++i) crowd.emplace_back(address);
+    EXPECT_TRUE(crowd.back().AwaitClosed());
+    crowd.clear();
+    taken.CloseAll();
+    const RawConnection next(address);
+    taken.Await(1);
+    taken.CloseAll();
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(Count(log, "connections full=true"), 2) << log;
+  EXPECT_EQ(Count(log, "connections full=false refused="), 2) << log;
+  EXPECT_EQ(Count(log, "ulimit -Hn"), 2) << log;
+}
+
 // Liveness asks until the very end.
 TEST(ConnectionAcceptor, MayBeAskedAfterItHasStopped) {
   Taken taken;
@@ -113,7 +144,32 @@ class SoftLimit {
   rlimit before_{};
 };
 
+// The process's standard error, in which the log is, for as long as this lives.
+class StandardError {
+ public:
+  StandardError() : own_(dup(STDERR_FILENO)) {
+    EXPECT_EQ(pipe(pipe_), 0);
+    dup2(pipe_[1], STDERR_FILENO);
+  }
+  ~StandardError() {
+    dup2(own_, STDERR_FILENO);
+    for (const int fd : {own_, pipe_[0], pipe_[1]}) close(fd);
+  }
+  // Waits until these words have been written.
+  void Await(const std::string& words) {
+    std::string text;
+    char byte = 0;
+    while (text.find(words) == std::string::npos && read(pipe_[0], &byte, 1) == 1) text += byte;
+  }
+
+ private:
+  int own_;
+  int pipe_[2] = {-1, -1};
+};
+
 TEST(ConnectionAcceptor, OutlivesTheLastDescriptor) {
+  ASSERT_TRUE(ConfigureLogging("text", "info").ok());
+  StandardError log;
   Taken taken;
   ListeningSocket socket = Listen();
   const std::string address = socket.address().ToString();
@@ -124,6 +180,7 @@ TEST(ConnectionAcceptor, OutlivesTheLastDescriptor) {
     const SoftLimit none_left(next + 1);
     const RawConnection waits(address);  // takes the last one
     EXPECT_FALSE(acceptor.CanAccept());
+    log.Await("full=true");  // it has met the limit
   }
   const RawConnection connection(address);
   taken.Await(2);
@@ -158,6 +215,22 @@ TEST(GrpcServer, ServesAgainOnceIdleConnectionsAreGone) {
     const grpc::Status status = stub->Complete(&context, TextRequest("a", 2), &completion);
     EXPECT_TRUE(status.ok()) << status.error_message();
   }
+}
+
+// HTTP/2 (RFC 9113): a frame is its length in 3 bytes, type, flags and stream, then its content.
+std::string Frame(char type, const std::string& content) {
+  return std::string(2, '\0') + static_cast<char>(content.size()) + type + std::string(5, '\0') + content;
+}
+
+TEST(GrpcServer, EndsAConnectionThatPingsTooOften) {
+  TestServer server;
+  const RawConnection client(server.grpc().address());
+  constexpr char kSettings = 4, kPing = 6;
+  std::string sent = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettings, "");
+  for (int i = 0; i < 4; ++i)
+    sent += Frame(kPing, "12345678");  // the first one, and three that come too early
+  client.Send(sent);
+  EXPECT_EQ(Count(client.ReadToEnd(), "too_many_pings"), 1);
 }
 
 TEST(GrpcServer, TellsTheTrueAddressOfEveryKind) {

@@ -76,6 +76,13 @@ TEST_F(MetricsPort, AnswersBesideClientsThatSayNothingOrOnlyHalf) {
   EXPECT_THAT(silent.back().ReadToEnd(), StartsWith("HTTP/1.1 200")) << "the newest may go on";
 }
 
+TEST_F(MetricsPort, ClosesAConnectionOnWhichNothingMoves) {
+  const auto endpoint = MetricsEndpoint::Start("127.0.0.1:0", metrics_.registry(), /*idle_seconds=*/1);
+  ASSERT_TRUE(endpoint.ok()) << endpoint.status();
+  const RawConnection silent((*endpoint)->address());
+  EXPECT_TRUE(silent.AwaitClosed());
+}
+
 TEST_F(MetricsPort, ListensOnIpv6) {
   const auto endpoint = MetricsEndpoint::Start("[::1]:0", metrics_.registry(), &clock_);
   if (!endpoint.ok()) GTEST_SKIP() << endpoint.status();

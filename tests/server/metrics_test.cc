@@ -145,6 +145,23 @@ TEST(Metrics, AreWellFormedText) {
   EXPECT_GT(samples, 300);
 }
 
+// Long prompts, queues and answers take minutes: a quantile that falls into the last bucket says nothing.
+TEST(Metrics, HaveBucketsOfSecondsUpToAlmostAnHour) {
+  const SystemClock clock;
+  const Metrics metrics(&clock);
+  int histograms = 0;
+  for (const auto& family : metrics.registry()->Collect()) {
+    if (family.type != prometheus::MetricType::Histogram || !family.name.ends_with("_seconds")) continue;
+    for (const auto& metric : family.metric) {
+      const auto& buckets = metric.histogram.bucket;
+      ASSERT_GE(buckets.size(), 2u) << family.name;
+      EXPECT_GT(buckets[buckets.size() - 2].upper_bound, 3000) << family.name;  // the last one is infinite
+      ++histograms;
+    }
+  }
+  EXPECT_GT(histograms, 5);
+}
+
 TEST(Metrics, AreServedOverHttp) {
   TestServer server;
   const SystemClock clock;

@@ -178,6 +178,19 @@ TEST_F(ShutdownSignalDeathTest, EndsWithOneOnTheSecondSignalOrAfterTheLimit) {
       ExitedWithCode(1), "took too long");
 }
 
+TEST_F(ShutdownSignalDeathTest, IsNoneForAHangUpWhichEndsTheProcessAsAnyOther) {
+  EXPECT_EXIT(
+      {
+        ShutdownSignal signals(absl::Seconds(60));
+        signals.BecomeOrderly();
+        signal(SIGHUP, SIG_DFL);  // a test that was started under nohup inherits another
+        kill(getpid(), SIGHUP);
+        signals.Wait();
+        _exit(42);
+      },
+      testing::KilledBySignal(SIGHUP), "");
+}
+
 TEST(StatusConversion, TellsClientsNothingOfWhatFailedInside) {
   const absl::Status secret = absl::InternalError("pointer 0xdeadbeef in /models/x");
   const grpc::Status status = ToGrpcStatus(ClientError(secret, "id-7"));
