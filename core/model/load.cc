@@ -54,7 +54,7 @@ std::string WeightNotice(WeightType type, const Checkpoint& checkpoint, const Ba
                         " matrices keep the blocks of the file, ", weights.num_rounded,
                         " are rounded to 8 bits, ", weights.num_plain, " are in the compute type");
   }
-  const bool possible = backend.Check(checkpoint.config(), WeightType::kAsStored).ok();
+  const bool possible = backend.CheckWeights(WeightType::kAsStored).ok();
   if (type != WeightType::kComputeType || !quantised || !possible) return "";
   return absl::StrCat(
       "the file is quantised (", std::string(TensorTypeName(stored->type)),
@@ -136,8 +136,12 @@ absl::Status CheckModel(const LoadOptions& options) {
   if (!kernels::MaxIsaError().empty()) return absl::InvalidArgumentError(std::string(kernels::MaxIsaError()));
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend,
                         MakeBackend(options.device, options.compute_type));
+  PASS_RETURN_IF_ERROR(backend->CheckWeights(options.weights));
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, OpenCheckpoint(options.model_path));
-  return backend->Check(checkpoint->config(), options.weights);
+  if (const absl::Status shape = backend->CheckShape(checkpoint->config()); !shape.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(options.model_path, ": ", std::string(shape.message())));
+  }
+  return absl::OkStatus();
 }
 
 std::string InstructionSet() { return std::string(kernels::IsaName(kernels::ActiveIsa())); }

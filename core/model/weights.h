@@ -59,8 +59,8 @@ struct ModelWeights {
 absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress);
 
-// Reads, fuses and packs for the backend, one layer at a time. Errors as Checkpoint::Read. `type`: one that the backend's Check
-// allows.
+// Reads, fuses and packs for the backend, one layer at a time. Errors as Checkpoint::Read. `type`: one that the backend's
+// CheckWeights allows.
 //
 // k8 and k4 round every matrix but lm_head, which is in 8 bits: each of its errors is one of a logit. kAsStored keeps a matrix
 // as it is: plain numbers in the compute type, blocks in their codes, and blocks that no form holds rounded to 8 bits; matrices

@@ -77,7 +77,8 @@ TEST_F(MetricsPort, AnswersBesideClientsThatSayNothingOrOnlyHalf) {
 }
 
 TEST_F(MetricsPort, ClosesAConnectionOnWhichNothingMoves) {
-  const auto endpoint = MetricsEndpoint::Start("127.0.0.1:0", metrics_.registry(), /*idle_seconds=*/1);
+  const auto endpoint =
+      MetricsEndpoint::Start("127.0.0.1:0", metrics_.registry(), &clock_, /*idle_seconds=*/1);
   ASSERT_TRUE(endpoint.ok()) << endpoint.status();
   const RawConnection silent((*endpoint)->address());
   EXPECT_TRUE(silent.AwaitClosed());

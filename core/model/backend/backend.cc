@@ -25,8 +25,10 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const std::string& device, 
   if (options.device().is_cpu() && !aten) return std::make_unique<CpuBackend>(options);
   return std::make_unique<AtenBackend>(options);
 } catch (const std::exception&) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--device ", device, ": this LibTorch has no such device here; use cpu, or a CUDA build of LibTorch on a machine with a GPU and its driver"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("--device ", device,
+                   ": this LibTorch has no such device here; use cpu, or a CUDA build of LibTorch on a "
+                   "machine with a GPU and its driver"));
 }
 
 }  // namespace pass

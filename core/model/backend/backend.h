@@ -54,10 +54,12 @@ class Backend {
   // Compute type and device.
   const at::TensorOptions& options() const { return options_; }
 
-  // Whether a model like this can be computed with weights of this type. Errors name the flag and the cure.
-  virtual absl::Status Check(const ModelConfig& config, WeightType weights) const = 0;
+  // What it cannot compute, INVALID_ARGUMENT: a model's shape, in words that go behind the model's path, and weights of this
+  // type, with flag and cure.
+  virtual absl::Status CheckShape(const ModelConfig& config) const = 0;
+  virtual absl::Status CheckWeights(WeightType type) const = 0;
 
-  // Made while a model is loaded, by any thread. `weight`: T [out, in] on the device; `form`: rounded to it, where Check allows
+  // Made while a model is loaded, by any thread. `weight`: T [out, in] on the device; `form`: rounded to it, where CheckWeights allows
   // that.
   virtual std::unique_ptr<Linear> MakeLinear(const at::Tensor& weight,
                                              std::optional<kernels::QuantizedForm> form) const = 0;

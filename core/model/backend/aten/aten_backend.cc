@@ -8,8 +8,8 @@
 
 namespace pass {
 
-absl::Status AtenBackend::Check(const ModelConfig& /*config*/, WeightType weights) const {
-  if (weights == WeightType::kComputeType) return absl::OkStatus();
+absl::Status AtenBackend::CheckWeights(WeightType type) const {
+  if (type == WeightType::kComputeType) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "--weights is for --device cpu alone; leave it out with --device ", options().device().str()));
 }

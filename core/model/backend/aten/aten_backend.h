@@ -12,8 +12,9 @@ class AtenBackend final : public Backend {
  public:
   explicit AtenBackend(const at::TensorOptions& options) : Backend(options) {}
 
-  // Of weights the compute type alone.
-  absl::Status Check(const ModelConfig& config, WeightType weights) const override;
+  absl::Status CheckShape(const ModelConfig& /*config*/) const override { return absl::OkStatus(); }
+  // The compute type alone.
+  absl::Status CheckWeights(WeightType type) const override;
 
   std::unique_ptr<Linear> MakeLinear(const at::Tensor& weight,
                                      std::optional<kernels::QuantizedForm> form) const override;

@@ -24,7 +24,7 @@ AtenDraftHead::AtenDraftHead(const LookaheadHead& head, at::Tensor embedding, at
       lm_head_(std::move(lm_head)),
       w1_(ToTensor(head.w1, embedding_.options())),
       w2_(ToTensor(head.w2, embedding_.options())),
-      frequent_(RowsOf(lm_head_, head.frequent_tokens)) {}
+      frequent_(RowsOf(lm_head_, head.frequent_tokens).to(at::kFloat)) {}
 
 at::Tensor AtenDraftHead::Advance(const at::Tensor& states, std::span<const TokenId> previous) const {
   const at::Tensor joined = at::cat({states, RowsOf(embedding_, previous)}, -1);
@@ -55,7 +55,7 @@ void AtenDraftHead::Score(const at::Tensor& states, std::span<const ScoreTask> t
 }
 
 at::Tensor AtenDraftHead::ScoreFrequent(const at::Tensor& states) const {
-  return at::linear(states, frequent_).to(at::kFloat).to(at::kCPU);
+  return at::linear(states.to(at::kFloat), frequent_).to(at::kCPU);
 }
 
 }  // namespace pass

@@ -19,7 +19,7 @@ class AtenDraftHead final : public DraftHead {
  private:
   at::Tensor embedding_, lm_head_;
   at::Tensor w1_, w2_;   // [H, 2 d], [d, H]
-  at::Tensor frequent_;  // [F, d]: those rows of lm_head
+  at::Tensor frequent_;  // fp32 [F, d]: those rows of lm_head
 };
 
 }  // namespace pass

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/kernels/kernels.h"
 #include "core/model/backend/cpu/cpu_draft_head.h"
 #include "core/model/backend/cpu/cpu_kv_store.h"
@@ -28,13 +29,15 @@ AttentionPlan PlanOf(std::span<const StepRow> rows) {
 
 }  // namespace
 
-absl::Status CpuBackend::Check(const ModelConfig& config, WeightType /*weights*/) const {
+absl::Status CpuBackend::CheckShape(const ModelConfig& config) const {
   // Limits of the kernels (core/kernels/kernels.cc): heads of one group share a state array, heads are cut into 16 lanes.
-  if (config.num_heads / config.num_kv_heads > 32) {
-    return absl::InvalidArgumentError("more than 32 query heads per key-value head are not supported");
+  if (const int queries = config.num_heads / config.num_kv_heads; queries > 32) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(queries, " query heads share a key-value head, at most 32 may; use another model"));
   }
   if (config.head_dim % 16 != 0) {
-    return absl::InvalidArgumentError("a head width that is no multiple of 16 is not supported");
+    return absl::InvalidArgumentError(absl::StrCat("the width of a head is ", config.head_dim,
+                                                   ", only a multiple of 16 is served; use another model"));
   }
   return absl::OkStatus();
 }

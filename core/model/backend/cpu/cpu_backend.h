@@ -9,7 +9,8 @@ class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(const at::TensorOptions& options) : Backend(options) {}
 
-  absl::Status Check(const ModelConfig& config, WeightType weights) const override;
+  absl::Status CheckShape(const ModelConfig& config) const override;
+  absl::Status CheckWeights(WeightType /*type*/) const override { return absl::OkStatus(); }
 
   std::unique_ptr<Linear> MakeLinear(const at::Tensor& weight,
                                      std::optional<kernels::QuantizedForm> form) const override;

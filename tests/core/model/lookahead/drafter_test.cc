@@ -112,6 +112,22 @@ TEST_P(DrafterOfType, ScoresTokensAsATenDoes) {
   }
 }
 
+TEST_P(DrafterOfType, ScoresTokensInFp32OnEveryBackend) {
+  const AtenDraftHead by_aten(weights_, embedding_, lm_head_);
+  const CpuDraftHead head = Head();
+  const std::vector<TokenId> ids = {7, 0, 95, 31, 4}, others = {2};
+  std::vector<float> scores(5), expected(5), score(1), expected_score(1);
+  const auto tasks = [&](std::vector<float>& first, std::vector<float>& second) {
+    return std::vector<DraftHead::ScoreTask>{{.state = 3, .ids = ids, .out = first},
+                                             {.state = 8, .ids = others, .out = second}};
+  };
+  by_aten.Score(states_, tasks(scores, score));
+  head.Score(states_, tasks(expected, expected_score));
+  for (size_t i = 0; i < ids.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 1e-3);
+  EXPECT_NEAR(score[0], expected_score[0], 1e-3);
+  EXPECT_TRUE(at::allclose(by_aten.ScoreFrequent(states_), head.ScoreFrequent(states_), 1e-3, 1e-3));
+}
+
 TEST_P(DrafterOfType, ProposesARowsShortlistInTheHeadsOrder) {
   Drafter drafter = NewDrafter();
   const Shortlist list = RandomShortlist();
