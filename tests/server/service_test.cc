@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <string>
+#include <tuple>
 
 #include "server/status_conversion.h"
 #include "tests/fakes/byte_tokenizer.h"
@@ -172,7 +173,30 @@ TEST(Generate, RefusesAChatForAModelWithoutATemplate) {
   auto* message = request.mutable_chat()->add_messages();
   message->set_role("user");
   message->set_content("hello");
-  EXPECT_EQ(ReadStream(server.stub(), request).status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  const grpc::Status status = ReadStream(server.stub(), request).status;
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(status.error_message(), HasSubstr("no chat template; send text or token_ids"));
+}
+
+TEST(Generate, SaysWhatOfAChatTemplateItDoesNotUnderstand) {
+  const ByteTokenizer tokenizer;
+  v1::GenerateRequest request;
+  auto* message = request.mutable_chat()->add_messages();
+  message->set_role("user");
+  message->set_content("hello");
+  // None of it, chats with a system message alone, and a token that the vocabulary lacks.
+  for (const auto& [text, role, words] :
+       {std::tuple("{% include 'x' %}", "user", "'include'"),
+        std::tuple("{% for m in messages %}{% if m.role == 'system' %}{{ m | tojson }}{% else %}"
+                   "{{ m.content }}{% endif %}{% endfor %}",
+                   "system", "'tojson'"),
+        std::tuple("{{ '<|user|>' + messages[0].content }}", "user", "<|user|>")}) {
+    TestServer server({.chat_template = ReadChatTemplate(text, {}, tokenizer)});
+    message->set_role(role);
+    const grpc::Status status = ReadStream(server.stub(), request).status;
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION) << text;
+    EXPECT_THAT(status.error_message(), HasSubstr(words));
+  }
 }
 
 TEST(Generate, RefusesAnIdThatIsInFlightAndTakesItAgainAfterwards) {

@@ -13,8 +13,9 @@ constexpr int64_t kBytesPerMessage = 32;
 
 std::string TooManyBytes(int64_t limit) { return absl::StrCat("at most ", limit, " bytes"); }
 
-absl::Status NoChatTemplateError() {
-  return absl::FailedPreconditionError("the loaded model has no known chat template; send text or token_ids");
+// `why`: of the model's files, which are no secret: no template, or what of it is not understood.
+absl::Status CannotWriteChat(const std::string& why) {
+  return absl::FailedPreconditionError(absl::StrCat(why, "; send text or token_ids"));
 }
 
 absl::StatusOr<std::vector<TokenId>> TranslateChat(const v1::Chat& chat, const ServedModel& model,
@@ -36,20 +37,22 @@ absl::StatusOr<std::vector<TokenId>> TranslateChat(const v1::Chat& chat, const S
   }
   if (!well_formed || chat.messages().empty() || bytes > limits.max_prompt_bytes)
     return std::vector<TokenId>{};
-  if (model.text.chat_template.format == ChatFormat::kNone) return NoChatTemplateError();
+  const ChatTemplate& chat_template = model.text.chat_template;
+  if (chat_template.format == ChatFormat::kNone) return CannotWriteChat(chat_template.problem);
 
   std::vector<ChatMessage> messages;
   messages.reserve(static_cast<size_t>(chat.messages_size()));
   for (const v1::ChatMessage& message : chat.messages())
     messages.push_back({message.role(), message.content()});
-  auto ids = RenderChat(model.text.chat_template, messages, *model.text.tokenizer);
+  auto ids = RenderChat(chat_template, messages, *model.text.tokenizer);
   // For instance two turns of the user one after the other, where the model knows none.
   if (ids.status().code() == absl::StatusCode::kInvalidArgument) {
     violations->Add("chat.messages", "the model's chat template refuses these messages");
     return std::vector<TokenId>{};
   }
-  // The vocabulary may lack the template's control tokens: to a client the same.
-  if (ids.status().code() == absl::StatusCode::kFailedPrecondition) return NoChatTemplateError();
+  if (ids.status().code() == absl::StatusCode::kFailedPrecondition) {
+    return CannotWriteChat(std::string(ids.status().message()));
+  }
   return ids;
 }
 
