@@ -16,8 +16,9 @@
 namespace pass {
 namespace {
 
-// bf16 keeps 8 bits: one unit in the last place of the larger of two roundings.
-double Tolerance(at::ScalarType type) { return type == at::kBFloat16 ? 1.0 / 64 : 2e-5; }
+// bf16 keeps 8 bits: one unit in the last place of the larger of two roundings. In fp32 ATen's own results differ by 3e-5 from
+// one run to the next, where a tensor's place in memory decides how its tanh is computed.
+double Tolerance(at::ScalarType type) { return type == at::kBFloat16 ? 1.0 / 64 : 1e-4; }
 
 void ExpectClose(const at::Tensor& actual, const at::Tensor& expected, double tolerance) {
   const at::Tensor a = actual.to(at::kFloat), e = expected.to(at::kFloat);
