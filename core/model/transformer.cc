@@ -192,6 +192,7 @@ Transformer::ReadRow Transformer::Read(const Row& row, const at::Tensor& logits,
 }
 
 absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row> rows) try {
+  const c10::InferenceMode guard;  // for the drafts' states too
   std::vector<int64_t> wanted;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].output != RowOutput::kNothing) wanted.push_back(static_cast<int64_t>(i));

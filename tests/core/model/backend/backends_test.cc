@@ -142,6 +142,20 @@ TEST_P(Backends, DrawTheSameTokensAndProposeTheSameDrafts) {
   }
 }
 
+TEST_P(Backends, KeepMoreDraftsThanTheyHaveRoomForAtFirst) {
+  const SamplingOptions greedy{.temperature = 0};
+  for (Transformer* model : {cpu_.get(), aten_.get()}) {
+    const Opened ids = Prefill(*model);
+    for (int round = 0; round < 40; ++round) {
+      const auto results = model->Forward(Step(ids.first, ids.second, &greedy));
+      ASSERT_TRUE(results.ok()) << results.status();
+      const ProposalRequest request{.sequence = ids.first, .handle = (*results)[2].drafts, .previous = 5};
+      const auto proposals = model->Propose(std::vector<ProposalRequest>{request, request});
+      ASSERT_TRUE(proposals.ok()) << proposals.status();
+    }
+  }
+}
+
 // Names of operators that wait for the device, because the host reads a value or a shape from it.
 const std::set<std::string> kWaiting = {"aten::item",          "aten::_local_scalar_dense",
                                         "aten::nonzero",       "aten::is_nonzero",
