@@ -164,7 +164,6 @@ Transformer::HiddenRows Transformer::Hidden(const ForwardPlan& plan, int64_t num
 
 absl::StatusOr<Transformer::Outputs> Transformer::Step(std::span<const Row> rows, bool all) {
   PASS_RETURN_IF_ERROR(Check(rows));
-  const c10::InferenceMode guard;
   const TeamScope scope(&team_);
   KeepTorchOnThisThread();
   last_rows_.assign(rows.begin(), rows.end());
@@ -219,6 +218,7 @@ absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row>
 }
 
 absl::StatusOr<at::Tensor> Transformer::ForwardLogits(std::span<const Row> rows) try {
+  const c10::InferenceMode guard;
   PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, /*all=*/true));
   at::Tensor logits = outputs.logits.to(at::kFloat).to(at::kCPU);
   CapLogits(config_.logits_softcap, {logits.data_ptr<float>(), static_cast<size_t>(logits.numel())});

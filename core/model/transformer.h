@@ -52,7 +52,7 @@ class Transformer final : public LanguageModel {
   struct Outputs {
     at::Tensor states, logits;
   };
-  // Wanted are those that ask for something, or all.
+  // `all`: every row is wanted, not only those that ask for something. In inference mode.
   absl::StatusOr<Outputs> Step(std::span<const Row> rows, bool all);
   // Before the final norm: the residual stream, fp32 [R, d], and what the last block adds to it, [R, d].
   struct HiddenRows {

@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "core/checkpoint/config.h"
+
 namespace pass {
 
 struct KvLayer {
@@ -25,6 +27,10 @@ class KvStore {
   virtual void Copy(std::span<const int> rows, std::span<const int32_t> pages, int32_t first) = 0;
 
  protected:
+  // The sizes are those of a layer's page_keys and page_values.
+  KvStore(const ModelConfig& config, const at::TensorOptions& options, c10::IntArrayRef page_keys,
+          c10::IntArrayRef page_values, int max_rows);
+
   std::vector<KvLayer> layers_;
 };
 

@@ -1,7 +1,12 @@
-// Matrices of a look-ahead file as tensors.
+// What stands on the host as tensors of a device: matrices of a look-ahead file, and rows of a table by their numbers.
 #pragma once
 
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+
+#include <span>
+#include <vector>
 
 #include "core/model/lookahead/lookahead_file.h"
 
@@ -12,6 +17,13 @@ inline at::Tensor ToTensor(const Bf16Matrix& matrix, const at::TensorOptions& op
   auto* values = const_cast<uint16_t*>(matrix.values.data());  // only read
   return at::from_blob(values, {matrix.rows, matrix.columns}, at::kBFloat16)
       .to(options, /*non_blocking=*/false, /*copy=*/true);
+}
+
+// [n, d]: these rows of table [*, d], in this order. The numbers are uploaded.
+template <typename Number>
+at::Tensor RowsOf(const at::Tensor& table, std::span<const Number> rows) {
+  const std::vector<int64_t> index(rows.begin(), rows.end());
+  return table.index_select(0, at::tensor(index, at::kLong).to(table.device()));
 }
 
 }  // namespace pass

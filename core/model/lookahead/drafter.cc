@@ -3,8 +3,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <iterator>
@@ -15,15 +13,12 @@
 #include "core/base/status_macros.h"
 #include "core/kernels/draft_kernels.h"
 #include "core/kernels/thread_team.h"
+#include "core/model/backend/to_tensor.h"
 
 namespace pass {
 namespace {
 
 constexpr int64_t kFirstSlots = 64;
-
-at::Tensor RowsOf(const at::Tensor& from, const std::vector<int64_t>& rows) {
-  return from.index_select(0, at::tensor(rows, at::kLong).to(from.device()));
-}
 
 Proposal Normalised(Shortlist best, DraftHandle next) {
   kernels::DraftsForThisCpu<float>().log_softmax(best.scores.data(),
@@ -90,7 +85,7 @@ at::Tensor Drafter::Advance(std::span<const ProposalRequest> requests, std::span
   std::vector<TokenId> previous;
   for (const Job& job : jobs) slots.push_back(job.draft.slot);
   for (const ProposalRequest& request : requests) previous.push_back(request.previous);
-  return head_->Advance(RowsOf(states_, slots), previous);
+  return head_->Advance(RowsOf(states_, std::span<const int64_t>(slots)), previous);
 }
 
 // The frequent tokens of all recurrent drafts at once, so that their rows of lm_head are read once.
@@ -100,7 +95,8 @@ void Drafter::ScoreFrequent(const at::Tensor& states, std::span<Job> jobs) const
     if (jobs[i].draft.recurrent) rows.push_back(static_cast<int64_t>(i));
   }
   if (rows.empty()) return;
-  const at::Tensor scores = head_->ScoreFrequent(rows.size() == jobs.size() ? states : RowsOf(states, rows));
+  const at::Tensor scores = head_->ScoreFrequent(
+      rows.size() == jobs.size() ? states : RowsOf(states, std::span<const int64_t>(rows)));
   const int64_t count = scores.size(1);
   for (size_t i = 0; i < rows.size(); ++i) {
     std::vector<float>& of_job = jobs[static_cast<size_t>(rows[i])].scores;

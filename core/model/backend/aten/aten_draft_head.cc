@@ -9,22 +9,13 @@
 #include "core/model/backend/to_tensor.h"
 
 namespace pass {
-namespace {
-
-at::Tensor RowsOf(const at::Tensor& table, std::span<const TokenId> ids) {
-  const std::vector<int64_t> index(ids.begin(), ids.end());
-  return table.index_select(0, at::tensor(index, at::kLong).to(table.device()));
-}
-
-}  // namespace
-
 AtenDraftHead::AtenDraftHead(const LookaheadHead& head, at::Tensor embedding, at::Tensor lm_head)
     : DraftHead(head.frequent_tokens),
       embedding_(std::move(embedding)),
       lm_head_(std::move(lm_head)),
       w1_(ToTensor(head.w1, embedding_.options())),
       w2_(ToTensor(head.w2, embedding_.options())),
-      frequent_(RowsOf(lm_head_, head.frequent_tokens).to(at::kFloat)) {}
+      frequent_(RowsOf(lm_head_, std::span<const TokenId>(head.frequent_tokens)).to(at::kFloat)) {}
 
 at::Tensor AtenDraftHead::Advance(const at::Tensor& states, std::span<const TokenId> previous) const {
   const at::Tensor joined = at::cat({states, RowsOf(embedding_, previous)}, -1);
@@ -42,9 +33,9 @@ void AtenDraftHead::Score(const at::Tensor& states, std::span<const ScoreTask> t
     rows.push_back(task.state);
     ids.resize(rows.size() * most);
   }
-  const at::Tensor weights =
-      RowsOf(lm_head_, ids).view({std::ssize(tasks), static_cast<int64_t>(most), states.size(1)});
-  const at::Tensor of_tasks = states.index_select(0, at::tensor(rows, at::kLong).to(states.device()));
+  const at::Tensor weights = RowsOf(lm_head_, std::span<const TokenId>(ids))
+                                 .view({std::ssize(tasks), static_cast<int64_t>(most), states.size(1)});
+  const at::Tensor of_tasks = RowsOf(states, std::span<const int64_t>(rows));
   const at::Tensor scores =
       at::matmul(weights.to(at::kFloat), of_tasks.to(at::kFloat).unsqueeze(-1)).to(at::kCPU);
   const auto* from = scores.data_ptr<float>();

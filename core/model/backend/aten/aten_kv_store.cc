@@ -10,15 +10,9 @@
 namespace pass {
 
 AtenKvStore::AtenKvStore(const ModelConfig& config, const at::TensorOptions& options, int64_t pages,
-                         int max_rows) {
-  const int64_t heads = config.num_kv_heads, dim = config.head_dim;
-  for (int layer = 0; layer < config.num_layers; ++layer) {
-    layers_.push_back({.page_keys = at::empty({pages, heads, kPageTokens, dim}, options),
-                       .page_values = at::empty({pages, heads, kPageTokens, dim}, options),
-                       .row_keys = at::empty({max_rows, heads, dim}, options),
-                       .row_values = at::empty({max_rows, heads, dim}, options)});
-  }
-}
+                         int max_rows)
+    : KvStore(config, options, {pages, config.num_kv_heads, kPageTokens, config.head_dim},
+              {pages, config.num_kv_heads, kPageTokens, config.head_dim}, max_rows) {}
 
 void AtenKvStore::Copy(std::span<const int> rows, std::span<const int32_t> pages, int32_t first) {
   const auto count = static_cast<int32_t>(rows.size());

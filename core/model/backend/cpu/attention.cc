@@ -10,11 +10,6 @@ namespace pass {
 namespace {
 
 template <typename T>
-T* Data(const at::Tensor& tensor) {
-  return static_cast<T*>(tensor.data_ptr());
-}
-
-template <typename T>
 void Attend(const kernels::AttentionData<T>& data) {
   const auto& tasks = data.plan->tasks;
   const int64_t count = static_cast<int64_t>(tasks.size()) * data.num_kv_heads;

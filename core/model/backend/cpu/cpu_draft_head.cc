@@ -2,8 +2,6 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <cstring>
@@ -19,10 +17,6 @@ namespace pass {
 namespace {
 
 constexpr size_t kTokensPerThread = 64;  // that a thread scores at once
-
-at::Tensor RowsOf(const at::Tensor& table, std::span<const TokenId> ids) {
-  return table.index_select(0, at::tensor(std::vector<int64_t>(ids.begin(), ids.end())));
-}
 
 template <typename T>
 T* RowOf(const at::Tensor& matrix, int64_t row) {
@@ -66,7 +60,7 @@ CpuDraftHead::CpuDraftHead(const LookaheadHead& head, at::Tensor embedding, at::
       lm_head_(std::move(lm_head)),
       w1_(ToTensor(head.w1, embedding_.options()), kernels::Reads::kAgain),
       w2_(ToTensor(head.w2, embedding_.options()), kernels::Reads::kAgain),
-      frequent_(RowsOf(lm_head_, head.frequent_tokens), kernels::Reads::kAgain) {}
+      frequent_(RowsOf(lm_head_, std::span<const TokenId>(head.frequent_tokens)), kernels::Reads::kAgain) {}
 
 at::Tensor CpuDraftHead::Advance(const at::Tensor& states, std::span<const TokenId> previous) const {
   const at::Tensor next = at::empty_like(states);

@@ -1,18 +1,12 @@
 #include "core/model/backend/cpu/cpu_kv_store.h"
 
-#include <ATen/ops/empty.h>
-
 #include <algorithm>
 
 #include "core/kernels/attention_plan.h"
+#include "core/model/compute_type.h"
 
 namespace pass {
 namespace {
-
-template <typename Element>
-Element* Data(const at::Tensor& tensor) {
-  return static_cast<Element*>(tensor.data_ptr());
-}
 
 template <typename Element>
 void CopyToPages(std::span<const int> rows, std::span<const int32_t> pages, int32_t first,
@@ -38,15 +32,9 @@ void CopyToPages(std::span<const int> rows, std::span<const int32_t> pages, int3
 }  // namespace
 
 CpuKvStore::CpuKvStore(const ModelConfig& config, const at::TensorOptions& options, int64_t pages,
-                       int max_rows) {
-  const int64_t heads = config.num_kv_heads, dim = config.head_dim;
-  for (int layer = 0; layer < config.num_layers; ++layer) {
-    layers_.push_back({.page_keys = at::empty({pages, heads, dim, kPageTokens}, options),
-                       .page_values = at::empty({pages, heads, kPageTokens, dim}, options),
-                       .row_keys = at::empty({max_rows, heads, dim}, options),
-                       .row_values = at::empty({max_rows, heads, dim}, options)});
-  }
-}
+                       int max_rows)
+    : KvStore(config, options, {pages, config.num_kv_heads, config.head_dim, kPageTokens},
+              {pages, config.num_kv_heads, kPageTokens, config.head_dim}, max_rows) {}
 
 void CpuKvStore::Copy(std::span<const int> rows, std::span<const int32_t> pages, int32_t first) {
   for (const KvLayer& layer : layers_) {

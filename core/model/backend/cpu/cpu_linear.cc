@@ -13,11 +13,6 @@
 namespace pass {
 namespace {
 
-template <typename T>
-T* Data(const at::Tensor& tensor) {
-  return static_cast<T*>(tensor.data_ptr());
-}
-
 at::Tensor Pack(const at::Tensor& weight) {
   const int64_t out = weight.size(0), in = weight.size(1), blocks = kernels::LinearBlocks(out);
   const at::Tensor plain = weight.contiguous();

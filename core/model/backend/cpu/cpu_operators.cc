@@ -1,5 +1,4 @@
 // The operators of a layer on the CPU.
-
 #include "core/kernels/kernels.h"
 #include "core/kernels/thread_team.h"
 #include "core/model/backend/cpu/attention.h"
@@ -10,14 +9,7 @@
 namespace pass {
 namespace {
 
-using kernels::Bf16;
-
 constexpr int64_t kRowsPerThread = 8;  // fewer are not worth waking a second thread
-
-template <typename T>
-T* Data(const at::Tensor& tensor) {
-  return static_cast<T*>(tensor.data_ptr());
-}
 
 }  // namespace
 
