@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# deps.sh WHAT...: installs what is missing of: environment (an empty one), packages, emulation-packages, lint-packages, libtorch,
-# protos, proto-lint, model, plots, references, test, deploy, prometheus.
+# deps.sh WHAT...: installs what is missing of: environment (an empty one), packages, emulation-packages, format-packages, libtorch,
+# protos, proto-lint, lint, model, plots, references, test, deploy, prometheus.
 source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc libspdlog-dev prometheus-cpp-dev libabsl-dev libgtest-dev libgmock-dev libpcre2-dev
   libutf8proc-dev nlohmann-json3-dev libcli11-dev libmicrohttpd-dev libxxhash-dev python3-venv)
 emulation_packages=(qemu-user)
-lint_packages=(clang-format clang-tidy libomp-14-dev)  # clang needs an omp.h of its own
+format_packages=(clang-format)
 
 install_packages() {
   local missing=() package
@@ -85,10 +85,11 @@ for what in "$@"; do
     environment) create_venv ;;
     packages) install_packages "${build_packages[@]}" ;;
     emulation-packages) install_packages "${emulation_packages[@]}" ;;
-    lint-packages) install_packages "${lint_packages[@]}" ;;
+    format-packages) install_packages "${format_packages[@]}" ;;
     libtorch) if [[ -z ${LIBTORCH:-} ]]; then install_libtorch; fi ;;
     protos) install protos --no-deps ;;
     proto-lint) install proto-lint ;;
+    lint) install lint ;;
     # Without its dependencies: it would build llama.cpp, of which nothing is used here. The file alone is wanted.
     model) if [[ -z ${MODEL:-} ]]; then install model --no-deps; fi ;;
     plots) install plots ;;

@@ -212,9 +212,10 @@ absl::Status LoadLayers(const Reader& reader, const LoadProgress& progress, cons
     for (int64_t layer = begin; layer < end; ++layer) {
       absl::StatusOr<LayerMatrices<Matrix>> read =
           LoadLayer<Matrix>(reader, reader.checkpoint.config(), static_cast<int>(layer));
-      if (read.ok()) take(static_cast<size_t>(layer), *std::move(read));
+      const absl::Status status = read.status();
+      if (status.ok()) take(static_cast<size_t>(layer), *std::move(read));
       const std::lock_guard lock(mutex);
-      failed.Update(read.status());
+      failed.Update(status);
       ++done;
       report();
     }
@@ -231,6 +232,10 @@ absl::StatusOr<at::Tensor> LoadFinalNorm(const Reader& reader) {
 }
 
 }  // namespace
+
+at::ScalarType TypeForTorch(bool fp32) {
+  return fp32 || kernels::ActiveIsa() < kernels::Isa::kAvx512 ? at::kFloat : at::kBFloat16;
+}
 
 absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,
                                          at::Device device, const LoadProgress& progress) {

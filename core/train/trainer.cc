@@ -81,9 +81,8 @@ absl::Status Prepare(Run& run) {
   PASS_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(load));
   run.sampler = std::move(loaded.model);
   const ModelConfig& config = run.checkpoint->config();
-  PASS_ASSIGN_OR_RETURN(
-      ModelTensors tensors,
-      LoadTensors(*run.checkpoint, options.fp32 ? at::kFloat : at::kBFloat16, at::kCPU, nullptr));
+  PASS_ASSIGN_OR_RETURN(ModelTensors tensors,
+                        LoadTensors(*run.checkpoint, TypeForTorch(options.fp32), at::kCPU, nullptr));
   run.model = std::make_unique<FrozenModel>(config, std::move(tensors));
   run.drawer =
       std::make_unique<SampleDrawer>(run.sampler.get(), &run.text, std::move(corpus), options.samples);

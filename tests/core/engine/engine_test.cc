@@ -9,7 +9,6 @@ namespace pass {
 namespace {
 
 using testing::ElementsAre;
-using testing::StartsWith;
 
 LogitsFunction Alphabet() { return ScriptedLogits(Bytes("0123456789abcdefghijklmnopqrstuvwxyz")); }
 

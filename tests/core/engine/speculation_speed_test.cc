@@ -47,7 +47,7 @@ std::vector<TokenId> RandomScript() {
 
 // A head that gives the next token the probability that it deserves: nearly certain at some places, doubtful at
 // others; right about this often by depth.
-DraftFunction Head(std::vector<TokenId> script, std::vector<double> right_by_depth) {
+DraftFunction Head(const std::vector<TokenId>& script, const std::vector<double>& right_by_depth) {
   return [=](std::span<const TokenId> context, int lookahead, std::span<const TokenId> path,
              std::span<float> logits) {
     const size_t first = context.size() + lookahead - 1;

@@ -72,8 +72,9 @@ std::string PackedScalesAndMinima() {
 void ExpectScaledPattern(const std::vector<float>& out, int count) {
   ASSERT_EQ(out.size(), kBlock);
   for (size_t e = 0; e < kBlock; ++e) {
-    const float expected = 2.0f * static_cast<float>(kScales[e / 32] * Pattern(e, count)) -
-                           0.5f * static_cast<float>(kMinima[e / 32]);
+    const size_t group = e / 32;
+    const float expected = 2.0f * static_cast<float>(kScales[group] * Pattern(e, count)) -
+                           0.5f * static_cast<float>(kMinima[group]);
     EXPECT_EQ(out[e], expected) << e;
   }
 }
@@ -84,7 +85,8 @@ TEST(DequantizeK, DecodesAQ2KBlock) {
   block += TwoBits([](size_t e) { return Pattern(e, 4); }) + Encoded(kTwo) + Encoded(kHalf);
   const std::vector<float> out = Decode(TensorType::kQ2K, block);
   for (size_t e = 0; e < kBlock; ++e) {
-    const auto group = static_cast<float>(e / 16);
+    const size_t index = e / 16;
+    const auto group = static_cast<float>(index);
     EXPECT_EQ(out[e], 2 * group * static_cast<float>(Pattern(e, 4)) - 0.5f * (15 - group)) << e;
   }
 }
@@ -161,9 +163,9 @@ TEST(DequantizeTables, DecodeAnIq4XsBlock) {
   }
   const std::vector<float> out = Decode(TensorType::kIq4Xs, Encoded(kHalf) + high + low + nibbles);
   for (size_t e = 0; e < kBlock; ++e) {
-    const size_t i = e % 32;
+    const size_t run = e / 32, i = e % 32;
     const float level = i < 16 ? kLevels[i] : kLevels[31 - i];
-    EXPECT_EQ(out[e], 0.5f * static_cast<float>(kRunScales[e / 32] - 32) * level) << e;
+    EXPECT_EQ(out[e], 0.5f * static_cast<float>(kRunScales[run] - 32) * level) << e;
   }
 }
 

@@ -15,8 +15,6 @@
 namespace pass {
 namespace {
 
-using ::testing::ElementsAre;
-
 const SamplingOptions kGreedy{.temperature = 0};
 
 // t(n) of a machine where some rows are cheap and more are not.
