@@ -145,5 +145,29 @@ inline float MaxLanes(const Lanes& x) {
   return ReduceLanes(x, [](Register a, Register b) { return Larger(a, b); });
 }
 
+// The same of whole numbers; loops that GCC vectorises.
+inline int32_t SumLanes(const IntLanes& x) {
+  int32_t numbers[kLanes], sum = 0;
+  __builtin_memcpy(numbers, &x, sizeof(numbers));
+  for (const int32_t number : numbers) sum += number;
+  return sum;
+}
+inline int32_t MaxLanes(const IntLanes& x) {
+  int32_t numbers[kLanes];
+  __builtin_memcpy(numbers, &x, sizeof(numbers));
+  int32_t most = numbers[0];
+  for (const int32_t number : numbers) most = std::max(most, number);
+  return most;
+}
+inline IntLanes Larger(const IntLanes& a, const IntLanes& b) {
+  int32_t numbers[kLanes], others[kLanes];
+  __builtin_memcpy(numbers, &a, sizeof(numbers));
+  __builtin_memcpy(others, &b, sizeof(others));
+  for (int l = 0; l < kLanes; ++l) numbers[l] = std::max(numbers[l], others[l]);
+  IntLanes larger;
+  __builtin_memcpy(&larger, numbers, sizeof(larger));
+  return larger;
+}
+
 }  // namespace
 }  // namespace pass::kernels::PASS_KERNEL_ISA
