@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "bench/multiply_adds.h"
+
 namespace pass::bench {
 namespace {
 
@@ -56,11 +58,12 @@ double MemoryReadBandwidth(int num_threads) {
   return best;
 }
 
-Machine DescribeMachine(int threads) {
+Machine DescribeMachine(int threads, std::string_view instruction_set) {
   Machine machine{.cpu = CpuModel(),
                   .threads = threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency())};
   if (getloadavg(&machine.load_average, 1) != 1) machine.load_average = 0;
   machine.memory_read_bytes_per_second = MemoryReadBandwidth(machine.threads);
+  machine.operations_per_second = MultiplyAddOperations(machine.threads, instruction_set);
   return machine;
 }
 

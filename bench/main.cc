@@ -46,12 +46,14 @@ struct Flags {
   std::vector<std::string> verified_samplings = {"greedy", "t0.8-k10", "t1-p0.9-m0.05"};
 };
 
-Subject SubjectOf(const Flags& flags, const LanguageModel& model) {
-  return {.model = model.info(),
+Subject SubjectOf(const Flags& flags, const LoadedModel& loaded) {
+  return {.model = loaded.model->info(),
           .lookahead_file = std::filesystem::path(flags.load.lookahead_path).filename().string(),
           .libtorch = LibTorchVersion(),
           .date = absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()),
-          .machine = DescribeMachine(flags.load.num_threads)};
+          .machine = DescribeMachine(flags.load.num_threads, InstructionSet()),
+          .num_weights = loaded.num_weights,
+          .instruction_set = InstructionSet()};
 }
 
 absl::StatusOr<LoadedModel> Load(const Flags& flags) {
@@ -68,7 +70,7 @@ absl::StatusOr<LoadedModel> Load(const Flags& flags) {
 
 absl::Status RunCost(const Flags& flags) {
   PASS_ASSIGN_OR_RETURN(const LoadedModel loaded, Load(flags));
-  const Subject subject = SubjectOf(flags, *loaded.model);
+  const Subject subject = SubjectOf(flags, loaded);
   PASS_ASSIGN_OR_RETURN(const std::vector<ForwardCost> costs,
                         MeasureForwards(*loaded.model, SystemClock(), flags.cost));
   std::fputs(MarkdownOf(subject, flags.cost.prefix, costs).c_str(), stdout);
@@ -133,7 +135,7 @@ absl::Status RunCompare(const Flags& flags) {
   CompareOptions options = flags.compare;
   options.samplings = inputs.samplings;
   options.variants = inputs.variants;
-  const Subject subject = SubjectOf(flags, *inputs.loaded.model);
+  const Subject subject = SubjectOf(flags, inputs.loaded);
   const SystemClock clock;
   const auto progress = [](std::string_view line) {
     std::fprintf(stderr, "pass-bench: %s\n", std::string(line).c_str());
@@ -160,7 +162,7 @@ absl::Status RunVerify(const Flags& flags) {
   options.samplings = inputs.samplings;
   options.variants = inputs.variants;
   const SystemClock clock;
-  const Subject subject = SubjectOf(flags, *inputs.loaded.model);
+  const Subject subject = SubjectOf(flags, inputs.loaded);
   std::vector<VerifyResult> shown;
   absl::Status written;
   // The file grows with the results, so that one that is cut off holds those before.
@@ -195,7 +197,7 @@ absl::Status RunGreedy(const Flags& flags) {
   exact.weights.clear();
   exact.fp32 = true;
   PASS_ASSIGN_OR_RETURN(const LoadedModel reference, Load(exact));
-  const Subject subject = SubjectOf(flags, *inputs.loaded.model);
+  const Subject subject = SubjectOf(flags, inputs.loaded);
   PASS_ASSIGN_OR_RETURN(const std::vector<GreedyAgreement> agreements,
                         CompareGreedy(*reference.model, *inputs.loaded.model, inputs.text, inputs.sets,
                                       flags.greedy_tokens, SystemClock()));

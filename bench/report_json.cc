@@ -62,6 +62,8 @@ Json JsonOf(const Subject& subject) {
           {"cpu", subject.machine.cpu},
           {"threads", subject.machine.threads},
           {"memory_read_gb_per_second", Rounded(subject.machine.memory_read_bytes_per_second / 1e9)},
+          {"instruction_set", subject.instruction_set},
+          {"fp32_gflop_per_second", Rounded(subject.machine.operations_per_second / 1e9)},
           {"load_average_before", Rounded(subject.machine.load_average)}};
 }
 
@@ -92,7 +94,8 @@ Json JsonOf(const Subject& subject, int context, const std::vector<ForwardCost>&
   for (const ForwardCost& cost : costs) {
     json["costs"].push_back({{"rows", cost.rows},
                              {"median_seconds", Rounded(cost.median_seconds)},
-                             {"fastest_seconds", Rounded(cost.fastest_seconds)}});
+                             {"fastest_seconds", Rounded(cost.fastest_seconds)},
+                             {"least_seconds", Rounded(LeastSeconds(subject, cost.rows))}});
   }
   return json;
 }

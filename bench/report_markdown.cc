@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cstddef>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bench/report.h"
@@ -73,6 +75,16 @@ constexpr char kColumns[] =
 
 }  // namespace
 
+double LeastSeconds(const Subject& subject, int rows) {
+  const bool narrow = subject.model.dtype == "bf16";
+  if (subject.model.device != "cpu" || subject.num_weights == 0) return 0;
+  if (subject.model.weights != subject.model.dtype) return 0;
+  if (narrow && absl::EndsWith(subject.instruction_set, "bf16")) return 0;
+  const auto weights = static_cast<double>(subject.num_weights);
+  return std::max(weights * (narrow ? 2 : 4) / subject.machine.memory_read_bytes_per_second,
+                  2 * weights * rows / subject.machine.operations_per_second);
+}
+
 std::string MarkdownOf(const Subject& subject, const CompareOptions& options, const Comparison& comparison) {
   std::string page = SubjectLine(subject);
   absl::StrAppend(&page, options.tokens, " tokens, ", options.repetitions,
@@ -96,12 +108,21 @@ std::string MarkdownOf(const Subject& subject, const CompareOptions& options, co
 }
 
 std::string MarkdownOf(const Subject& subject, int context, const std::vector<ForwardCost>& costs) {
+  const bool least_known = LeastSeconds(subject, 1) > 0;
   std::string page =
-      absl::StrCat(SubjectLine(subject), "Context ", context,
-                   ".\n\n| rows | median ms | fastest ms | t(rows)/t(1) |\n| --- | --- | --- | --- |\n");
+      absl::StrFormat("%sContext %d; %s: %.0f GFLOP/s of multiply-adds in fp32.\n\n", SubjectLine(subject),
+                      context, subject.instruction_set, subject.machine.operations_per_second / 1e9);
+  absl::StrAppend(&page, "| rows | median ms | fastest ms | t(rows)/t(1) |",
+                  least_known ? " least ms | median/least |" : "", "\n| --- | --- | --- | --- |",
+                  least_known ? " --- | --- |" : "", "\n");
   for (const ForwardCost& cost : costs) {
-    absl::StrAppendFormat(&page, "| %d | %.2f | %.2f | %.2f |\n", cost.rows, cost.median_seconds * 1e3,
+    absl::StrAppendFormat(&page, "| %d | %.2f | %.2f | %.2f |", cost.rows, cost.median_seconds * 1e3,
                           cost.fastest_seconds * 1e3, cost.median_seconds / costs.front().median_seconds);
+    if (least_known) {
+      const double least = LeastSeconds(subject, cost.rows);
+      absl::StrAppendFormat(&page, " %.2f | %.2f |", least * 1e3, cost.median_seconds / least);
+    }
+    absl::StrAppend(&page, "\n");
   }
   return page;
 }

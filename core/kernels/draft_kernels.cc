@@ -9,58 +9,56 @@
 namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
 
-constexpr int64_t kTileRows = 4;
+constexpr int kChains = 4;
+constexpr int64_t kTileRows = kSumRegisters >= 4 * kChains ? 4 : 2;
 constexpr int kPrefetchRows = 2;  // of a gather, ahead
 constexpr int64_t kLineBytes = 64;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// The two numbers of each of 16 pairs.
-inline void LoadPairs(const Bf16* packed, Lanes* first, Lanes* second) {
-  IntLanes bits;
-  __builtin_memcpy(&bits, packed, sizeof(bits));
-  const IntLanes low = bits << 16, high = bits & static_cast<int32_t>(0xffff0000u);
-  __builtin_memcpy(first, &low, sizeof(low));
-  __builtin_memcpy(second, &high, sizeof(high));
+// The two numbers of each pair of a register.
+inline void LoadPairs(const Bf16* packed, Register* first, Register* second) {
+  const BitRegister bits = (BitRegister)LoadRegister(packed);
+  *first = (Register)(bits << 16);
+  *second = (Register)(bits & 0xffff0000u);
 }
 
-// One block of outputs for kRows rows of x, `stride` apart and filled up to whole pairs. Four chains an output, so that
+// One block of outputs for kRows rows of x, `stride` apart and filled up to whole pairs. kChains chains an output, so that
 // few rows do not wait for one another's sums.
 template <int kRows>
-inline void MultiplyBlock(const float* x, int64_t stride, const Bf16* block, int64_t pairs, Lanes* sums) {
-  Lanes chains[kRows][4] = {};
-  int64_t pair = 0;
-  for (; pair + 2 <= pairs; pair += 2, block += 4 * kPairBlock) {
-    Lanes w[4];
-    LoadPairs(block, &w[0], &w[1]);
-    LoadPairs(block + 2 * kPairBlock, &w[2], &w[3]);
-    for (int r = 0; r < kRows; ++r) {
-      const float* inputs = x + r * stride + 2 * pair;
-      for (int c = 0; c < 4; ++c) chains[r][c] += w[c] * inputs[c];
+inline void MultiplyRows(const float* x, int64_t stride, const Bf16* block, int64_t pairs, Lanes* sums) {
+  for (int part = 0; part < kLaneParts; ++part) {
+    const Bf16* packed = block + 2 * part * kRegisterWidth;
+    Register chains[kRows][kChains] = {};
+    int64_t pair = 0;
+    for (; pair + 2 <= pairs; pair += 2, packed += 4 * kPairBlock) {
+      Register w[kChains];
+      LoadPairs(packed, &w[0], &w[1]);
+      LoadPairs(packed + 2 * kPairBlock, &w[2], &w[3]);
+      for (int r = 0; r < kRows; ++r) {
+        const float* inputs = x + r * stride + 2 * pair;
+        for (int c = 0; c < kChains; ++c) chains[r][c] += w[c] * inputs[c];
+      }
     }
-  }
-  if (pair < pairs) {
-    Lanes w[2];
-    LoadPairs(block, &w[0], &w[1]);
-    for (int r = 0; r < kRows; ++r) {
-      const float* inputs = x + r * stride + 2 * pair;
-      for (int c = 0; c < 2; ++c) chains[r][c] += w[c] * inputs[c];
+    if (pair < pairs) {
+      Register w[2];
+      LoadPairs(packed, &w[0], &w[1]);
+      for (int r = 0; r < kRows; ++r) {
+        const float* inputs = x + r * stride + 2 * pair;
+        for (int c = 0; c < 2; ++c) chains[r][c] += w[c] * inputs[c];
+      }
     }
+    for (int r = 0; r < kRows; ++r)
+      PartOf(sums[r], part) = (chains[r][0] + chains[r][1]) + (chains[r][2] + chains[r][3]);
   }
-  for (int r = 0; r < kRows; ++r) sums[r] = (chains[r][0] + chains[r][1]) + (chains[r][2] + chains[r][3]);
 }
 
+template <int kRows = kTileRows>
 inline void MultiplyBlock(int64_t rows, const float* x, int64_t stride, const Bf16* block, int64_t pairs,
                           Lanes* sums) {
-  switch (rows) {
-    case 1:
-      return MultiplyBlock<1>(x, stride, block, pairs, sums);
-    case 2:
-      return MultiplyBlock<2>(x, stride, block, pairs, sums);
-    case 3:
-      return MultiplyBlock<3>(x, stride, block, pairs, sums);
-    default:
-      return MultiplyBlock<kTileRows>(x, stride, block, pairs, sums);
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return MultiplyBlock<kRows - 1>(rows, x, stride, block, pairs, sums);
   }
+  MultiplyRows<kRows>(x, stride, block, pairs, sums);
 }
 
 // Every thread that shares the outputs works out the small product x a^T anew: cheaper than to wait for another.
@@ -142,9 +140,7 @@ void LogSoftmax(float* x, int64_t count) {
   }
   Lanes sums = {};
   for (int64_t i = 0; i < count; i += kLanes) {
-    Lanes v = Broadcast(-kInfinity);
-    for (int64_t l = 0; l < Smaller(kLanes, count - i); ++l) v[l] = x[i + l] - max;
-    sums += Exp(v);
+    sums += Exp(LoadWide(x + i, count - i, /*otherwise=*/-kInfinity) - Broadcast(max));
   }
   const float log_sum = std::log(SumLanes(sums));
   for (int64_t i = 0; i < count; ++i) x[i] = (x[i] - max) - log_sum;

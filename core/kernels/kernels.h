@@ -86,6 +86,8 @@ struct Table {
   // Blocks [begin, end) of y [rows, out] = x W^T (linear.h), rounded to T or in fp32.
   void (*multiply)(const LinearData<T>& data, T* y, int64_t begin, int64_t end);
   void (*multiply_to_float)(const LinearData<T>& data, float* y, int64_t begin, int64_t end);
+  // Whether they compute with LinearData::wide.
+  bool wide_inputs;
 };
 
 // The table of an instruction set that the CPU has.

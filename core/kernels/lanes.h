@@ -1,149 +1,172 @@
-// Sixteen floats that a kernel computes with at once. For the files that are compiled once per instruction set, and for
-// them alone: PASS_KERNEL_ISA names the namespace, so that no two of them share an inline function.
+// Sixteen floats that a kernel computes with at once, whatever the width of a register, so that every instruction set adds
+// in one order. For the files that are compiled once per instruction set, and for them alone; see registers.h.
 #pragma once
 
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
-
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 
 #include "core/kernels/kernels.h"
+#include "core/kernels/registers.h"
 
 namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
 
 constexpr int kLanes = 16;
+constexpr int kLaneParts = kLanes / kRegisterWidth;
 
-// 16 floats (or ints) that are computed with at once; GCC splits them where registers are shorter. Left to itself it
-// vectorises these loops across the wrong dimension.
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 typedef int32_t IntLanes __attribute__((vector_size(kLanes * sizeof(int32_t))));
+
+#if defined(__AVX512F__)
+typedef Register Lanes;
+inline Register& PartOf(Lanes& lanes, int) { return lanes; }
+inline const Register& PartOf(const Lanes& lanes, int) { return lanes; }
+inline Lanes Broadcast(float x) { return FillRegister(x); }
+#else
+// A vector type of GCC's own of so many lanes is computed number by number where registers are shorter.
+struct Lanes {
+  Register parts[kLaneParts];
+
+  Lanes() = default;
+  Lanes(float x) {  // NOLINT(google-explicit-constructor): as a vector type takes one
+    for (Register& part : parts) part = FillRegister(x);
+  }
+  float operator[](int lane) const { return parts[lane / kRegisterWidth][lane % kRegisterWidth]; }
+};
+inline Register& PartOf(Lanes& lanes, int part) { return lanes.parts[part]; }
+inline const Register& PartOf(const Lanes& lanes, int part) { return lanes.parts[part]; }
+inline Lanes Broadcast(float x) { return x; }
+#endif
+
+// f of each part.
+template <typename F, typename... Ts>
+inline Lanes ForParts(F f, const Ts&... lanes) {
+  Lanes results;
+  for (int part = 0; part < kLaneParts; ++part) PartOf(results, part) = f(PartOf(lanes, part)...);
+  return results;
+}
+
+#if !defined(__AVX512F__)
+inline Lanes operator+(const Lanes& a, const Lanes& b) {
+  return ForParts([](Register x, Register y) { return x + y; }, a, b);
+}
+inline Lanes operator-(const Lanes& a, const Lanes& b) {
+  return ForParts([](Register x, Register y) { return x - y; }, a, b);
+}
+inline Lanes operator*(const Lanes& a, const Lanes& b) {
+  return ForParts([](Register x, Register y) { return x * y; }, a, b);
+}
+inline Lanes operator/(const Lanes& a, const Lanes& b) {
+  return ForParts([](Register x, Register y) { return x / y; }, a, b);
+}
+inline Lanes& operator+=(Lanes& a, const Lanes& b) { return a = a + b; }
+inline Lanes Larger(const Lanes& a, const Lanes& b) {
+  return ForParts([](Register x, Register y) { return Larger(x, y); }, a, b);
+}
+#endif
 
 inline Lanes Load(const float* x) {
   Lanes lanes;
-  __builtin_memcpy(&lanes, x, sizeof(lanes));
+  for (int part = 0; part < kLaneParts; ++part) PartOf(lanes, part) = LoadRegister(x + part * kRegisterWidth);
   return lanes;
 }
-inline void Store(Lanes lanes, float* x) { __builtin_memcpy(x, &lanes, sizeof(lanes)); }
-inline Lanes Broadcast(float x) { return x - Lanes{}; }
-
-inline float Widen(float x) { return x; }
-inline float Widen(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
-
-inline void Narrow(float x, float* out) { *out = x; }
-// Round to nearest even; a NaN stays a NaN.
-inline void Narrow(float x, Bf16* out) {
-  const uint32_t bits = std::bit_cast<uint32_t>(x);
-  const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-  out->bits = static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
-}
-
-// exp for x <= 88, relative error below 2e-7; 0 below -87.3. exp(x) = 2^n exp(r) with n = round(x / ln 2), rounded by
-// adding and subtracting 1.5 * 2^23, and a degree-6 polynomial for |r| <= ln 2 / 2 (Taylor).
-inline Lanes Exp(Lanes x) {
-  const Lanes clamped = x < -87.3f ? Broadcast(-87.3f) : x;
-  const Lanes n = (clamped * 1.44269504f + 12582912.0f) - 12582912.0f;
-  const Lanes r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;
-  Lanes poly = Broadcast(1.0f / 720);
-  poly = poly * r + 1.0f / 120;
-  poly = poly * r + 1.0f / 24;
-  poly = poly * r + 1.0f / 6;
-  poly = poly * r + 0.5f;
-  poly = poly * r + 1.0f;
-  poly = poly * r + 1.0f;
-  const IntLanes exponent = (__builtin_convertvector(n, IntLanes) + 127) << 23;
-  Lanes scale;
-  __builtin_memcpy(&scale, &exponent, sizeof(scale));
-  return x < -87.3f ? Lanes{} : poly * scale;
-}
-inline float Exp(float x) { return Exp(Broadcast(x))[0]; }
-
-inline float SumLanes(Lanes x) {
-  x += __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-  x += __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-  x += __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-  return x[0] + x[1];
+inline void Store(const Lanes& lanes, float* x) {
+  for (int part = 0; part < kLaneParts; ++part) StoreRegister(PartOf(lanes, part), x + part * kRegisterWidth);
 }
 
 // 16 numbers as fp32.
-inline Lanes LoadWide(const float* x) { return Load(x); }
-inline Lanes LoadWide(const Bf16* x) {
-#if defined(__AVX512F__)  // what GCC 12 makes of the lines below takes five instructions in place of two
-  const __m256i packed = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
-  return (Lanes)_mm512_slli_epi32(_mm512_cvtepu16_epi32(packed), 16);
-#else
-  typedef uint16_t ShortLanes __attribute__((vector_size(kLanes * sizeof(uint16_t))));
-  ShortLanes halves;
-  __builtin_memcpy(&halves, x, sizeof(halves));
-  const IntLanes bits = __builtin_convertvector(halves, IntLanes) << 16;
+template <typename T>
+inline Lanes LoadWide(const T* x) {
   Lanes lanes;
-  __builtin_memcpy(&lanes, &bits, sizeof(lanes));
+  for (int part = 0; part < kLaneParts; ++part)
+    PartOf(lanes, part) = WidenRegister(x + part * kRegisterWidth);
   return lanes;
-#endif
 }
 
 // 16 numbers rounded as Narrow does.
-inline void StoreNarrow(Lanes lanes, float* x) { Store(lanes, x); }
-inline void StoreNarrow(Lanes lanes, Bf16* x) {
-#if defined(__AVX512BF16__)  // one instruction, which makes denormals zero
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(x), (__m256i)_mm512_cvtneps_pbh((__m512)lanes));
-#else
-  typedef uint32_t BitLanes __attribute__((vector_size(kLanes * sizeof(uint32_t))));
-  typedef uint16_t ShortLanes __attribute__((vector_size(kLanes * sizeof(uint16_t))));
-  BitLanes bits;
-  __builtin_memcpy(&bits, &lanes, sizeof(bits));
-  const BitLanes rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-  const BitLanes kept = (bits & 0x7fffffffu) > 0x7f800000u ? BitLanes{} + 0x7fc0u : rounded;
-  const ShortLanes halves = __builtin_convertvector(kept, ShortLanes);
-  __builtin_memcpy(x, &halves, sizeof(halves));
-#endif
+template <typename T>
+inline void StoreNarrow(const Lanes& lanes, T* x) {
+  for (int part = 0; part < kLaneParts; ++part)
+    NarrowRegister(PartOf(lanes, part), x + part * kRegisterWidth);
 }
 
 inline int64_t Smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// The same for the first `count` of them, at most kLanes; the lanes behind are 0.
+// The same for the first `count` of them, at most kLanes; the lanes behind are `otherwise`.
 template <typename T>
-inline Lanes LoadWide(const T* x, int64_t count) {
+inline Lanes LoadWide(const T* x, int64_t count, float otherwise = 0) {
   if (count >= kLanes) return LoadWide(x);
-  Lanes lanes = {};
-  for (int64_t l = 0; l < count; ++l) lanes[l] = Widen(x[l]);
-  return lanes;
+  float numbers[kLanes];
+  for (int l = 0; l < kLanes; ++l) numbers[l] = l < count ? Widen(x[l]) : otherwise;
+  return Load(numbers);
 }
 template <typename T>
-inline void StoreNarrow(Lanes lanes, T* x, int64_t count) {
+inline void StoreNarrow(const Lanes& lanes, T* x, int64_t count) {
   if (count >= kLanes) return StoreNarrow(lanes, x);
-  for (int64_t l = 0; l < count; ++l) Narrow(lanes[l], &x[l]);
+  float numbers[kLanes];
+  Store(lanes, numbers);
+  for (int64_t l = 0; l < count; ++l) Narrow(numbers[l], &x[l]);
 }
 
+inline Lanes Exp(const Lanes& x) { return ForParts(Exponential, x); }
+
 // x / (1 + e^-x).
-inline Lanes Silu(Lanes x) {
-  const Lanes bounded = x < -87.0f ? Broadcast(-87.0f) : x;
-  return x / (1.0f + Exp(-bounded));
+inline Lanes Silu(const Lanes& x) {
+  return ForParts([](Register part) { return Gated(part, part); }, x);
 }
 
 // 1 - 2 / (e^2x + 1).
-inline Lanes Tanh(Lanes x) {
-  const Lanes bounded = x > 40.0f ? Broadcast(40.0f) : x;
-  return 1.0f - 2.0f / (Exp(2.0f * bounded) + 1.0f);
+inline Lanes Tanh(const Lanes& x) {
+  return ForParts(
+      [](Register part) {
+        const Register bounded = part > 40.0f ? FillRegister(40.0f) : part;
+        return 1.0f - 2.0f / (Exponential(2.0f * bounded) + 1.0f);
+      },
+      x);
 }
 
 // x (1 + tanh(u)) / 2 = x / (1 + e^-2u) with u = sqrt(2 / pi) (x + 0.044715 x^3).
-inline Lanes GeluTanh(Lanes x) {
-  const Lanes twice = 1.59576912f * (x + 0.044715f * x * x * x);
-  const Lanes bounded = twice < -87.0f ? Broadcast(-87.0f) : twice;
-  return x / (1.0f + Exp(-bounded));
+inline Lanes GeluTanh(const Lanes& x) {
+  return ForParts(
+      [](Register part) { return Gated(part, 1.59576912f * (part + 0.044715f * part * part * part)); }, x);
 }
 
-inline Lanes Larger(Lanes a, Lanes b) { return a > b ? a : b; }
+// `op` of all lanes, in a fixed tree: halves first.
+template <typename Op>
+inline float ReduceLanes(Lanes x, Op op) {
+  for (int half = kLaneParts / 2; half > 0; half /= 2) {
+    for (int part = 0; part < half; ++part) PartOf(x, part) = op(PartOf(x, part), PartOf(x, part + half));
+  }
+  return Reduce(PartOf(x, 0), op);
+}
+inline float SumLanes(const Lanes& x) {
+  return ReduceLanes(x, [](Register a, Register b) { return a + b; });
+}
+inline float MaxLanes(const Lanes& x) {
+  return ReduceLanes(x, [](Register a, Register b) { return Larger(a, b); });
+}
 
-inline float MaxLanes(Lanes x) {
-  x = Larger(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  x = Larger(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-  x = Larger(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
-  return std::max(x[0], x[1]);
+// The same of whole numbers; loops that GCC vectorises.
+inline int32_t SumLanes(const IntLanes& x) {
+  int32_t numbers[kLanes], sum = 0;
+  __builtin_memcpy(numbers, &x, sizeof(numbers));
+  for (const int32_t number : numbers) sum += number;
+  return sum;
+}
+inline int32_t MaxLanes(const IntLanes& x) {
+  int32_t numbers[kLanes];
+  __builtin_memcpy(numbers, &x, sizeof(numbers));
+  int32_t most = numbers[0];
+  for (const int32_t number : numbers) most = std::max(most, number);
+  return most;
+}
+inline IntLanes Larger(const IntLanes& a, const IntLanes& b) {
+  int32_t numbers[kLanes], others[kLanes];
+  __builtin_memcpy(numbers, &a, sizeof(numbers));
+  __builtin_memcpy(others, &b, sizeof(others));
+  for (int l = 0; l < kLanes; ++l) numbers[l] = std::max(numbers[l], others[l]);
+  IntLanes larger;
+  __builtin_memcpy(&larger, numbers, sizeof(larger));
+  return larger;
 }
 
 }  // namespace

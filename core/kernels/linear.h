@@ -33,6 +33,9 @@ struct LinearData {
   const T* packed;
   int64_t out, in;
   Reads reads = Reads::kOnce;
+  // x in fp32, for linears that compute with it (Table::wide_inputs), so that not every range of blocks widens it anew;
+  // null: the call does it itself.
+  const float* wide = nullptr;
 };
 
 inline int64_t LinearBlocks(int64_t out) { return (out + kLinearBlock - 1) / kLinearBlock; }

@@ -61,6 +61,13 @@ std::string WeightNotice(WeightType type, const Checkpoint& checkpoint, const Ba
       "): --weights as-stored keeps its blocks, which are fewer bytes to read for each token");
 }
 
+int64_t NumWeights(const ModelConfig& config) {
+  const int64_t attention =
+      (int64_t{2} * config.num_heads + int64_t{2} * config.num_kv_heads) * config.head_dim;
+  return config.num_layers * config.width * (attention + 3 * config.ffn_width) +
+         config.vocab_size * config.width;
+}
+
 ModelInfo Describe(const Checkpoint& checkpoint, std::string fingerprint, const ModelConfig& config,
                    ComputeType compute_type, const LookaheadTokens& lookahead, int max_batch_rows) {
   ModelInfo info{.name = checkpoint.name(),
@@ -114,6 +121,7 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
                      ? info.dtype
                      : kWeightTypeNames[static_cast<size_t>(options.weights)];
   LookaheadWeights lookahead_weights = MakeLookaheadWeights(lookahead, *backend, weights);
+  loaded.num_weights = NumWeights(config);
   loaded.model =
       std::make_unique<Transformer>(config, std::move(info), std::move(backend), std::move(weights),
                                     std::move(lookahead_weights), std::move(cache), num_threads);

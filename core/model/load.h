@@ -47,10 +47,12 @@ struct LoadOptions {
 using LoadProgress = std::function<void(std::string_view phase, double fraction)>;
 
 // `warnings`: one line each, of a load that went well, such as look-ahead tokens that were learned on other
-// weights. `notices`: what is good to know, such as what became of a quantised file's blocks.
+// weights. `notices`: what is good to know, such as what became of a quantised file's blocks. `num_weights`: numbers of the
+// matrices that a row is multiplied by.
 struct LoadedModel {
   std::unique_ptr<LanguageModel> model;
   std::vector<std::string> warnings, notices;
+  int64_t num_weights = 0;
 };
 
 // What LoadModel would say of the model's files: whether they are there, whole, and of a kind that is served.

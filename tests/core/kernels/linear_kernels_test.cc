@@ -1,7 +1,7 @@
 // The linears of every instruction set that this CPU can run, against the plain formulation in double.
 #include <gtest/gtest.h>
 
-#include <bit>
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <iostream>
@@ -10,22 +10,10 @@
 #include <vector>
 
 #include "core/kernels/kernels.h"
+#include "tests/core/kernels/numbers.h"
 
 namespace pass::kernels {
 namespace {
-
-float Wide(float x) { return x; }
-float Wide(Bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
-void Set(float value, float* out) { *out = value; }
-void Set(float value, Bf16* out) { out->bits = static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16); }
-
-template <typename T>
-std::vector<T> Random(int64_t count, std::mt19937& random) {
-  std::normal_distribution<float> normal;
-  std::vector<T> values(count);
-  for (T& value : values) Set(normal(random), &value);
-  return values;
-}
 
 template <typename T>
 std::vector<T> Pack(const std::vector<T>& weight, int64_t out, int64_t in) {
@@ -49,8 +37,8 @@ void ExpectPlainFormulation(Isa isa) {
   const unsigned seed = 17;
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
-  for (const auto& [out, in] :
-       std::vector<std::pair<int64_t, int64_t>>{{96, 64}, {100, 33}, {1, 1}, {31, 7}, {33, 128}}) {
+  for (const auto& [out, in] : std::vector<std::pair<int64_t, int64_t>>{
+           {96, 64}, {100, 33}, {1, 1}, {31, 7}, {33, 128}, {40, 1030}}) {
     const std::vector<T> weight = Random<T>(out * in, random), packed = Pack(weight, out, in);
     for (int64_t rows = 1; rows <= 64; rows += rows < 14 ? 1 : 10) {
       SCOPED_TRACE(::testing::Message() << out << " x " << in << ", " << rows << " rows");
@@ -82,14 +70,17 @@ template <typename T>
 void ExpectRowInvariance(Isa isa) {
   std::mt19937 random(18);
   for (const int64_t in : {576, 577}) {
-    constexpr int64_t kOut = 100, kRows = 40;
+    constexpr int64_t kOut = 100, kRows = 100;
     const std::vector<T> weight = Random<T>(kOut * in, random), packed = Pack(weight, kOut, in);
     const std::vector<T> x = Random<T>(kRows * in, random);
+    std::vector<float> wide(x.size());
+    std::ranges::transform(x, wide.begin(), [](T value) { return Wide(value); });
     LinearData<T> data{.x = x.data(), .rows = kRows, .packed = packed.data(), .out = kOut, .in = in};
     const std::vector<float> all = ToFloat(isa, data);
     for (int64_t rows = 1; rows < kRows; ++rows) {
       data.rows = rows;
       data.reads = rows % 2 == 0 ? Reads::kOnce : Reads::kAgain;
+      data.wide = rows % 3 == 0 ? wide.data() : nullptr;
       const std::vector<float> some = ToFloat(isa, data);
       ASSERT_EQ(std::memcmp(some.data(), all.data(), some.size() * sizeof(float)), 0)
           << rows << " rows of " << in;

@@ -34,6 +34,23 @@ void ForBlocks(int64_t out, F f) {
   });
 }
 
+constexpr int64_t kRowsPerThread = 8;  // fewer are not worth waking a second thread
+
+// x in fp32, if the linears of this CPU compute with that and x is something else.
+at::Tensor WidenInputs(const at::Tensor& x) {
+  at::Tensor wide;
+  ForComputeType(x, [&]<typename T>(T*) {
+    const auto& table = kernels::ForThisCpu<T>();
+    if (!table.wide_inputs) return;
+    wide = at::empty(x.sizes(), x.options().dtype(at::kFloat));
+    const int64_t width = x.size(1);
+    ParallelFor(0, x.size(0), kRowsPerThread, [&](int64_t begin, int64_t end) {
+      table.widen(Data<T>(x) + begin * width, Data<float>(wide) + begin * width, (end - begin) * width);
+    });
+  });
+  return wide;
+}
+
 int64_t FirstBlock(int64_t begin) { return begin / kernels::kLinearBlock; }
 
 }  // namespace
@@ -73,8 +90,9 @@ void CpuLinear::MultiplyGated(const at::Tensor& x, const at::Tensor& adapted, Ac
 at::Tensor CpuLinear::ToFloat(const at::Tensor& x) const {
   PASS_CHECK(!quantized_.has_value());
   at::Tensor y = at::empty({x.size(0), out_}, x.options().dtype(at::kFloat));
+  const Inputs inputs = Prepare(x, /*adapted=*/{});
   ForComputeType(x, [&]<typename T>(T*) {
-    const kernels::LinearData<T> data = DataFor<T>(x);
+    const kernels::LinearData<T> data = DataFor<T>(inputs);
     ForBlocks(out_, [&](int64_t begin, int64_t end) {
       kernels::ForThisCpu<T>().multiply_to_float(data, Data<float>(y), FirstBlock(begin),
                                                  kernels::LinearBlocks(end));
@@ -84,18 +102,23 @@ at::Tensor CpuLinear::ToFloat(const at::Tensor& x) const {
 }
 
 template <typename T>
-kernels::LinearData<T> CpuLinear::DataFor(const at::Tensor& x) const {
-  return {.x = Data<T>(x),
-          .rows = x.size(0),
+kernels::LinearData<T> CpuLinear::DataFor(const Inputs& inputs) const {
+  return {.x = Data<T>(inputs.x),
+          .rows = inputs.x.size(0),
           .packed = Data<T>(packed_),
           .out = out_,
-          .in = x.size(1),
-          .reads = reads_};
+          .in = inputs.x.size(1),
+          .reads = reads_,
+          .wide = inputs.wide.defined() ? Data<float>(inputs.wide) : nullptr};
 }
 
 CpuLinear::Inputs CpuLinear::Prepare(const at::Tensor& x, const at::Tensor& adapted) const {
-  Inputs inputs{.x = x, .rounded = {}, .adapted = {}};
-  if (quantized_.has_value()) inputs.rounded = quantized_->RoundInputs(x);
+  Inputs inputs{.x = x, .rounded = {}, .wide = {}, .adapted = {}};
+  if (quantized_.has_value()) {
+    inputs.rounded = quantized_->RoundInputs(x);
+  } else {
+    inputs.wide = WidenInputs(x);
+  }
   if (adapter_.has_value() && adapted.defined()) {
     inputs.adapted = {Data<int64_t>(adapted), static_cast<size_t>(adapted.numel())};
   }
@@ -109,7 +132,7 @@ void CpuLinear::MultiplyOnThisThread(const Inputs& inputs, const at::Tensor& y, 
     if (quantized_.has_value()) {
       quantized_->Multiply(inputs.rounded, y, begin, end);
     } else {
-      kernels::ForThisCpu<T>().multiply(DataFor<T>(x), Data<T>(y), FirstBlock(begin),
+      kernels::ForThisCpu<T>().multiply(DataFor<T>(inputs), Data<T>(y), FirstBlock(begin),
                                         kernels::LinearBlocks(end));
     }
     if (!bias_.defined()) return;

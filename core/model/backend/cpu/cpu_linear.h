@@ -36,6 +36,7 @@ class CpuLinear final : public Linear {
   struct Inputs {
     at::Tensor x;
     at::Tensor rounded;                // for a quantised weight
+    at::Tensor wide;                   // for linears that compute with fp32, x if its type is another
     std::span<const int64_t> adapted;  // rows
   };
 
@@ -44,7 +45,7 @@ class CpuLinear final : public Linear {
   // the last.
   void MultiplyOnThisThread(const Inputs& inputs, const at::Tensor& y, int64_t begin, int64_t end) const;
   template <typename T>
-  kernels::LinearData<T> DataFor(const at::Tensor& x) const;
+  kernels::LinearData<T> DataFor(const Inputs& inputs) const;
 
   at::Tensor packed_;  // undefined if it is quantised
   std::optional<QuantizedWeight> quantized_;
