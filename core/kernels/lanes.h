@@ -61,11 +61,29 @@ inline Lanes Exp(Lanes x) {
 }
 inline float Exp(float x) { return Exp(Broadcast(x))[0]; }
 
-inline float SumLanes(Lanes x) {
-  x += __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-  x += __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-  x += __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+// Sixteen numbers as two, which are left in the first lanes: f combines the halves, and theirs again.
+template <typename V, typename F>
+inline V FoldToTwo(V x, F f) {
+  x = f(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  x = f(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  return f(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+}
+
+template <typename V>
+inline auto SumLanes(V x) {
+  x = FoldToTwo(x, [](V a, V b) { return a + b; });
   return x[0] + x[1];
+}
+
+template <typename V>
+inline V Larger(V a, V b) {
+  return a > b ? a : b;
+}
+
+template <typename V>
+inline auto MaxLanes(V x) {
+  x = FoldToTwo(x, [](V a, V b) { return Larger(a, b); });
+  return std::max(x[0], x[1]);
 }
 
 // 16 numbers as fp32.
@@ -135,15 +153,6 @@ inline Lanes GeluTanh(Lanes x) {
   const Lanes twice = 1.59576912f * (x + 0.044715f * x * x * x);
   const Lanes bounded = twice < -87.0f ? Broadcast(-87.0f) : twice;
   return x / (1.0f + Exp(-bounded));
-}
-
-inline Lanes Larger(Lanes a, Lanes b) { return a > b ? a : b; }
-
-inline float MaxLanes(Lanes x) {
-  x = Larger(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  x = Larger(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-  x = Larger(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
-  return std::max(x[0], x[1]);
 }
 
 }  // namespace
