@@ -210,7 +210,9 @@ void MultiplyTile(QuantizedForm form, int64_t rows, Tile tile, int64_t ahead_byt
 template <typename T>
 void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t end) {
 #if defined(__AMX_INT8__)
-  if (data.rows >= kLeastTileRows) return MultiplyQuantizedByTiles(data, y, begin, end);
+  if (data.rows >= kLeastTileRows && data.form != QuantizedForm::k8Halves) {
+    return MultiplyQuantizedByTiles(data, y, begin, end);
+  }
 #endif
   const int64_t block_bytes = QuantizedBlockBytes(data.form, data.in), groups = QuantizedGroups(data.in);
   const int64_t tiles = (data.rows + kMostRows - 1) / kMostRows;

@@ -8,9 +8,6 @@ namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
 
 constexpr int64_t kTileRows = 16;
-constexpr int64_t kSumBytes = kLinearBlock * static_cast<int64_t>(sizeof(int32_t));  // of a row
-// Groups that are multiplied before any of their sums is read: a sum is not to be had before its tile has been stored.
-constexpr int64_t kStripGroups = 4;
 constexpr int kFewRows = 8;  // whose y registers hold for both halves of a block
 
 // The numbers of the tiles.
@@ -30,92 +27,97 @@ struct Part {
   int64_t lines;
 };
 
-// Some groups of a block, and their sums of products, by part of a group.
-template <QuantizedForm kForm>
-struct alignas(64) Strip {
-  int32_t sums[kStripGroups][kParts<kForm>][kTileRows][kLinearBlock];
-  std::byte codes[HasFourBits(kForm) ? kStripGroups : 1]
-                 [kQuads * kQuadBytes];  // of 4 bits, as those of 8 lie
+// Of a group, for one or both halves of a block.
+template <QuantizedForm kForm, int kColumns>
+struct alignas(64) Products {
+  int32_t sums[kParts<kForm>][kColumns][kTileRows][kWidth];
+  std::byte codes[HasFourBits(kForm) ? kQuads : 1][kColumns * kLine];  // of four bits, each in a byte
 };
 
-void Unpack(const std::byte* nibbles, std::byte* codes) {
-  for (int quad = 0; quad < kQuads; quad += 2, nibbles += kQuadBytes, codes += 2 * kQuadBytes) {
-    for (int64_t at = 0; at < kQuadBytes; at += kLine) {
+template <QuantizedForm kForm, int kColumns>
+PASS_INLINE void Unpack(const std::byte* nibbles, Products<kForm, kColumns>* products) {
+  for (int quad = 0; quad < kQuads; quad += 2, nibbles += kQuadBytes) {
+    for (int c = 0; c < kColumns; ++c) {
       Bits low, high;
-      SplitNibbles(nibbles + at, &low, &high);
-      std::memcpy(codes + at, &low, sizeof(low));
-      std::memcpy(codes + kQuadBytes + at, &high, sizeof(high));
+      SplitNibbles(nibbles + c * kLine, &low, &high);
+      std::memcpy(products->codes[quad] + c * kLine, &low, sizeof(low));
+      std::memcpy(products->codes[quad + 1] + c * kLine, &high, sizeof(high));
     }
   }
 }
 
-template <QuantizedForm kForm>
-void MultiplyStrip(const Part& part, const std::byte* group, const InputGroup* x, int64_t groups,
-                   Strip<kForm>* strip) {
-  constexpr int64_t kPartInputs = kQuantizedGroup / kParts<kForm>;
+template <QuantizedForm kForm, int kColumns>
+PASS_INLINE void MultiplyGroup(const std::byte* codes, const InputGroup* x,
+                               Products<kForm, kColumns>* products) {
+  constexpr int64_t kInputs = ScaleGroup(kForm);
+  constexpr int64_t kStride = HasFourBits(kForm) ? kColumns * kLine : kQuadBytes;
   if constexpr (HasFourBits(kForm)) {
-    const std::byte* packed = group + kCodesAt<kForm>;
-    for (int64_t g = 0; g < groups; ++g, packed += QuantizedGroupBytes(kForm))
-      Unpack(packed, strip->codes[g]);
-    __asm__ volatile("" : : : "memory");  // GCC's intrinsics do not say that they read memory
+    codes = products->codes[0];
+    FenceTiles(products->codes);
   }
-  for (int64_t g = 0; g < groups; ++g, x += part.all_rows, group += QuantizedGroupBytes(kForm)) {
-    const std::byte* codes = HasFourBits(kForm) ? strip->codes[g] : group + kCodesAt<kForm>;
-    for (int p = 0; p < kParts<kForm>; ++p, codes += kPartInputs / 4 * kQuadBytes) {
-      _tile_zero(PASS_SUMS_LEFT);
+  for (int p = 0; p < kParts<kForm>; ++p, codes += kInputs / 4 * kStride) {
+    _tile_loadd(PASS_INPUTS, x->codes + p * kInputs, sizeof(InputGroup));
+    _tile_loadd(PASS_CODES_LEFT, codes, kStride);
+    _tile_zero(PASS_SUMS_LEFT);
+    _tile_dpbsud(PASS_SUMS_LEFT, PASS_INPUTS, PASS_CODES_LEFT);
+    StoreTile<PASS_SUMS_LEFT>(products->sums[p][0]);
+    if constexpr (kColumns > 1) {
+      _tile_loadd(PASS_CODES_RIGHT, codes + kLine, kStride);
       _tile_zero(PASS_SUMS_RIGHT);
-      _tile_loadd(PASS_INPUTS, x->codes + p * kPartInputs, sizeof(InputGroup));
-      _tile_loadd(PASS_CODES_LEFT, codes, kQuadBytes);
-      _tile_loadd(PASS_CODES_RIGHT, codes + kLine, kQuadBytes);
-      _tile_dpbsud(PASS_SUMS_LEFT, PASS_INPUTS, PASS_CODES_LEFT);
       _tile_dpbsud(PASS_SUMS_RIGHT, PASS_INPUTS, PASS_CODES_RIGHT);
-      _tile_stored(PASS_SUMS_LEFT, strip->sums[g][p][0], kSumBytes);
-      _tile_stored(PASS_SUMS_RIGHT, strip->sums[g][p][0] + kWidth, kSumBytes);
+      StoreTile<PASS_SUMS_RIGHT>(products->sums[p][1]);
     }
   }
+  if constexpr (HasFourBits(kForm)) FenceTiles(products->codes);
 }
 
-// What the sums of a strip add to some registers of y.
+// What a group adds to y.
 template <QuantizedForm kForm, int kRows, int kColumns>
-void AddStrip(const Part& part, const std::byte* group, const InputGroup* x, int64_t groups,
-              const Strip<kForm>& strip, int column, float (*y)[kLinearBlock]) {
-  Floats of[kRows][kColumns];
-  for (int r = 0; r < kRows; ++r) std::memcpy(of[r], y[r] + column * kWidth, sizeof(of[r]));
-  const std::byte* scales = group + column * kWidth * 2;
-  for (int64_t g = 0; g < groups; ++g, x += part.all_rows, scales += QuantizedGroupBytes(kForm)) {
-    for (int p = 0; p < kParts<kForm>; ++p) {
-      const auto sum_of = [&](int r, int c) {
-        Ints sum;
-        std::memcpy(&sum, strip.sums[g][p][r] + (column + c) * kWidth, sizeof(sum));
-        return sum + StartOf<kForm>(x[r], p);
-      };
-      AddProducts(scales + p * kScaleBytes, x, sum_of, of);
-    }
-    if constexpr (HasMinimum(kForm)) AddMinima(scales + kScaleBytes, x, of);
+PASS_INLINE void AddGroup(const std::byte* scales, const InputGroup* x,
+                          const Products<kForm, kColumns>& products, Floats (&y)[kRows][kColumns]) {
+  for (int p = 0; p < kParts<kForm>; ++p) {
+    const auto sum_of = [&](int r, int c) {
+      Ints sum;
+      std::memcpy(&sum, products.sums[p][c][r], sizeof(sum));
+      return sum + StartOf<kForm>(x[r], p);
+    };
+    AddProducts(scales + p * kScaleBytes, x, sum_of, y);
   }
-  for (int r = 0; r < kRows; ++r) std::memcpy(y[r] + column * kWidth, of[r], sizeof(of[r]));
+  if constexpr (HasMinimum(kForm)) AddMinima(scales + kScaleBytes, x, y);
 }
 
-template <QuantizedForm kForm, int kRows>
-void MultiplyPart(const Part& part, float (*y)[kLinearBlock]) {
-  constexpr int kColumns = kRows <= kFewRows ? kBlockRegisters : 1;
-  Strip<kForm> strip;
-  std::memset(y, 0, kRows * sizeof(*y));
-  const std::byte *group = part.block, *ahead = part.ahead;
+// A tile's sums are not to be had before they have been stored, nor codes in tiles before they have been unpacked: with each
+// group that is added to y the next one is multiplied, and the one behind it unpacked.
+template <QuantizedForm kForm, int kRows, int kColumns>
+void MultiplyColumns(const Part& part, int column, float (*y)[kLinearBlock]) {
+  constexpr int64_t kBytes = QuantizedGroupBytes(kForm);
+  Products<kForm, kColumns> products[2];
+  Floats sums[kRows][kColumns] = {};
+  const std::byte *scales = part.block + column * kWidth * 2, *ahead = part.ahead;
+  const std::byte* codes = part.block + kCodesAt<kForm> + column * kLine;
   const InputGroup* x = part.x;
-  for (int64_t left = part.groups; left > 0; left -= kStripGroups) {
-    const int64_t groups = std::min(left, kStripGroups);
-    for (int64_t line = 0; line < groups * part.lines; ++line, ahead += kLine) {
-      __builtin_prefetch(ahead, 0, kLevel2);
+  const auto unpack = [&](int64_t g) {
+    if constexpr (HasFourBits(kForm)) {
+      if (g < part.groups) Unpack(codes + g * kBytes, &products[g % 2]);
     }
-    MultiplyStrip(part, group, x, groups, &strip);
-    for (int column = 0; column < kBlockRegisters; column += kColumns) {
-      AddStrip<kForm, kRows, kColumns>(part, group, x, groups, strip, column, y);
+  };
+  unpack(0);
+  unpack(1);
+  MultiplyGroup(codes, x, &products[0]);
+  for (int64_t g = 0; g < part.groups; ++g, x += part.all_rows, scales += kBytes) {
+    for (int64_t line = 0; line < part.lines; ++line, ahead += kLine) __builtin_prefetch(ahead, 0, kLevel2);
+    unpack(g + 2);
+    if (g + 1 < part.groups) {
+      MultiplyGroup(codes + (g + 1) * kBytes, x + part.all_rows, &products[(g + 1) % 2]);
     }
-    group += groups * QuantizedGroupBytes(kForm);
-    x += groups * part.all_rows;
+    AddGroup(scales, x, products[g % 2], sums);
+  }
+  for (int r = 0; r < kRows; ++r) {
+    for (int c = 0; c < kColumns; ++c) Store((Lanes)sums[r][c], y[r] + (column + c) * kWidth);
   }
 }
+
+constexpr int ColumnsFor(int64_t rows) { return rows <= kFewRows ? kBlockRegisters : 1; }
 
 void LoadShapes(QuantizedForm form, int64_t rows) {
   const int64_t inputs = ScaleGroup(form);
@@ -128,31 +130,39 @@ void LoadShapes(QuantizedForm form, int64_t rows) {
 
 }  // namespace
 
-// One part of the rows asks for what lies a little ahead in the stream of weights; of several each asks for its share of the block
-// behind, as in quantized_linear.cc.
+// One pass over a block asks for what lies a little ahead in the stream of weights; of several each asks for its share of the
+// block behind, as in quantized_linear.cc.
 template <typename T>
 void MultiplyQuantizedByTiles(const QuantizedData& data, T* y, int64_t begin, int64_t end) {
   const int64_t block_bytes = QuantizedBlockBytes(data.form, data.in), groups = QuantizedGroups(data.in);
   const int64_t parts = (data.rows + kTileRows - 1) / kTileRows;
   const int64_t at_once = (data.rows + parts - 1) / parts;
-  const int64_t lines = (QuantizedGroupBytes(data.form) / kLine + parts - 1) / parts;
+  const int64_t passes = parts * kBlockRegisters / ColumnsFor(at_once);
+  const int64_t lines = (QuantizedGroupBytes(data.form) / kLine + passes - 1) / passes;
   LoadShapes(data.form, at_once);
   for (int64_t block = begin; block < end; ++block) {
     const std::byte* packed = data.packed + block * block_bytes;
-    const std::byte* ahead = packed + (parts == 1 ? kAhead : block_bytes);
-    for (int64_t part = 0; part < parts; ++part, ahead += lines * groups * kLine) {
+    const std::byte* ahead = packed + (passes == 1 ? kAhead : block_bytes);
+    for (int64_t first = 0; first < data.rows; first += at_once) {
       // The last rows go with some that were there before, so that all parts have the same shapes.
-      const int64_t row = std::min(part * at_once, data.rows - at_once);
-      const Part rows{.x = reinterpret_cast<const InputGroup*>(data.x) + row,
-                      .all_rows = data.rows,
-                      .block = packed,
-                      .groups = groups,
-                      .ahead = ahead,
-                      .lines = lines};
-      alignas(64) float sums[kTileRows][kLinearBlock];
+      const int64_t row = std::min(first, data.rows - at_once);
+      Part part{.x = reinterpret_cast<const InputGroup*>(data.x) + row,
+                .all_rows = data.rows,
+                .block = packed,
+                .groups = groups,
+                .ahead = ahead,
+                .lines = lines};
+      float sums[kTileRows][kLinearBlock];
       ForForm(data.form, [&]<QuantizedForm kForm>() {
-        ForRows<kTileRows>(at_once, [&]<int kRows>() { MultiplyPart<kForm, kRows>(rows, sums); });
+        ForRows<kTileRows>(at_once, [&]<int kRows>() {
+          constexpr int kColumns = ColumnsFor(kRows);
+          for (int column = 0; column < kBlockRegisters; column += kColumns) {
+            MultiplyColumns<kForm, kRows, kColumns>(part, column, sums);
+            part.ahead += lines * groups * kLine;
+          }
+        });
       });
+      ahead = part.ahead;
       StoreRows(sums, at_once, data, row, block, y);
     }
   }
