@@ -30,7 +30,7 @@ void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t e
 
 #if defined(__AMX_INT8__)
 // The same in tiles, to the bit. Faster from so many rows on, and not with scales for each half of a group (measured).
-inline constexpr int64_t kLeastTileRows = 7;
+inline constexpr int64_t kLeastTileRows = 12;
 template <typename T>
 void MultiplyQuantizedByTiles(const QuantizedData& data, T* y, int64_t begin, int64_t end);
 #endif
