@@ -1,5 +1,5 @@
 // Linears by tdpbf16ps, Intel's AMX; see linear.h. A tile has 16 rows of 64 bytes: 16 rows of 32 inputs, 16 pairs of inputs of
-// 16 outputs, or 16 rows of 16 sums (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2).
+// 16 outputs, or 16 rows of 16 sums.
 #include "core/kernels/linear.h"
 
 #if defined(__AMX_BF16__)
@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "core/kernels/store_columns.h"
+#include "core/kernels/tile_shapes.h"
 #endif
 
 namespace pass::kernels {
@@ -33,23 +34,14 @@ constexpr int64_t kAhead = 8192;     // bytes of weights that are asked for ahea
 #define PASS_WEIGHTS_LEFT 6
 #define PASS_WEIGHTS_RIGHT 7
 
-// As the instruction reads it.
-struct alignas(64) TileShapes {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {};
-
-  TileShapes(int64_t few, int64_t more) {
-    for (const int tile : {PASS_SUMS_LEFT, PASS_SUMS_RIGHT, PASS_INPUTS})
-      rows[tile] = static_cast<uint8_t>(few);
-    for (const int tile : {PASS_MORE_SUMS_LEFT, PASS_MORE_SUMS_RIGHT, PASS_MORE_INPUTS}) {
-      rows[tile] = static_cast<uint8_t>(std::max<int64_t>(more, 1));
-    }
-    for (const int tile : {PASS_WEIGHTS_LEFT, PASS_WEIGHTS_RIGHT}) rows[tile] = kTileInputs / 2;
-  }
-};
+void LoadShapes(int64_t few, int64_t more) {
+  TileShapes shapes;
+  shapes.Set({PASS_SUMS_LEFT, PASS_SUMS_RIGHT, PASS_INPUTS}, few, kLine);
+  shapes.Set({PASS_MORE_SUMS_LEFT, PASS_MORE_SUMS_RIGHT, PASS_MORE_INPUTS}, std::max<int64_t>(more, 1),
+             kLine);
+  shapes.Set({PASS_WEIGHTS_LEFT, PASS_WEIGHTS_RIGHT}, kTileInputs / 2, kLine);
+  shapes.Load();
+}
 
 // Rows of one block: `x` and `y` are those of the first row, `y` at the block's first output.
 template <typename Out>
@@ -117,8 +109,7 @@ void MultiplyByTiles([[maybe_unused]] const LinearData<Bf16>& data, [[maybe_unus
 #if defined(__AMX_BF16__)
   const int64_t at_once = std::min(data.rows, kMostRows);
   const int64_t few = std::min(at_once, kTileRows), more = at_once - few;
-  const TileShapes shapes(few, more);
-  _tile_loadconfig(&shapes);
+  LoadShapes(few, more);
   for (int64_t block = begin; block < end; ++block) {
     const int64_t column = block * kLinearBlock;
     // The last rows go with some that were there before, so that all parts have the same shapes.

@@ -39,12 +39,6 @@ inline IntLanes Round(Lanes x) {
 #endif
 }
 
-inline int32_t SumInts(IntLanes x) {
-  int32_t sum = 0;
-  for (int i = 0; i < kLanes; ++i) sum += x[i];
-  return sum;
-}
-
 // The largest magnitude's bits, which order as the magnitudes do: of an infinity or a NaN at least kInfinity.
 inline int32_t LargestMagnitude(Lanes a, Lanes b) {
   IntLanes first, second;
@@ -52,10 +46,7 @@ inline int32_t LargestMagnitude(Lanes a, Lanes b) {
   std::memcpy(&second, &b, sizeof(second));
   first &= 0x7fffffff;
   second &= 0x7fffffff;
-  IntLanes larger = first > second ? first : second;
-  int32_t most = 0;
-  for (int i = 0; i < kLanes; ++i) most = larger[i] > most ? larger[i] : most;
-  return most;
+  return MaxLanes(Larger(first, second));
 }
 
 void QuantizeGroup(Lanes first, Lanes second, InputGroup* group) {
@@ -76,7 +67,7 @@ void QuantizeGroup(Lanes first, Lanes second, InputGroup* group) {
     const ByteLanes bytes = __builtin_convertvector(codes[half], ByteLanes);
     std::memcpy(group->codes + half * kHalf, &bytes, sizeof(bytes));
   }
-  const int32_t sums[2] = {SumInts(codes[0]), SumInts(codes[1])}, sum = sums[0] + sums[1];
+  const int32_t sums[2] = {SumLanes(codes[0]), SumLanes(codes[1])}, sum = sums[0] + sums[1];
   group->scaled_sum = group->scale * static_cast<float>(sum);
   group->start8 = -ZeroCode(QuantizedForm::k8) * sum;
   group->start4 = -ZeroCode(QuantizedForm::k4) * sum;

@@ -1,75 +1,21 @@
 // Linears on quantised weights, compiled once per instruction set; see quantized.h.
-#include <algorithm>
-#include <cstring>
-
-#include "core/kernels/lanes.h"
-#include "core/kernels/quantized_kernels.h"
-
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
+#include "core/kernels/quantized_lanes.h"
 
 namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
 
-// Registers of outputs, and how many hold sums of products: each has one of floats beside it.
+// How many registers hold sums of products: each has one of floats beside it.
 #if defined(__AVX512F__)
-constexpr int kWidth = 16, kSums = 12, kMostColumns = 2;
-#elif defined(__AVX2__)
-constexpr int kWidth = 8, kSums = 8, kMostColumns = 4;
+constexpr int kSums = 12, kMostColumns = 2;
 #else
-constexpr int kWidth = 4, kSums = 8, kMostColumns = 4;
+constexpr int kSums = 8, kMostColumns = 4;
 #endif
-typedef float Floats __attribute__((vector_size(kWidth * sizeof(float))));
-typedef int32_t Ints __attribute__((vector_size(kWidth * sizeof(int32_t))));
-typedef uint32_t Bits __attribute__((vector_size(kWidth * sizeof(uint32_t))));
-
-constexpr int kBlockRegisters = kLinearBlock / kWidth;
 constexpr int kMostRows = kSums;
-constexpr int kQuads = kQuantizedGroup / 4;       // of a group: four inputs that a lane takes at once
-constexpr int64_t kQuadBytes = 4 * kLinearBlock;  // codes of 8 bits of four inputs, of 4 bits of eight
-constexpr int64_t kScaleBytes = 2 * kLinearBlock;
-constexpr int64_t kLine = 64, kAhead = 8192;  // bytes
-constexpr int kLevel2 = 2;                    // where to, as __builtin_prefetch counts
 
-#define PASS_INLINE inline __attribute__((always_inline))
-
-PASS_INLINE Bits LoadBits(const std::byte* from) {
-  Bits bits;
-  std::memcpy(&bits, from, sizeof(bits));
-  return bits;
-}
 PASS_INLINE Ints Repeat(const void* four_bytes) {
   int32_t value;
   std::memcpy(&value, four_bytes, sizeof(value));
   return value - Ints{};
-}
-
-// kWidth numbers of binary16.
-PASS_INLINE Floats LoadHalves(const std::byte* from) {
-#if defined(__AVX512F__)
-  return (Floats)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
-#elif defined(__F16C__)
-  return (Floats)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-#else  // HalfToFloat of core/base/half.h; a scale is finite
-  typedef uint16_t Halves __attribute__((vector_size(kWidth * sizeof(uint16_t))));
-  Halves halves;
-  std::memcpy(&halves, from, sizeof(halves));
-  const Bits bits = __builtin_convertvector(halves, Bits);
-  const Floats magnitude = (Floats)((bits & 0x7fffu) << 13) * 0x1p112f;
-  return (Floats)((Bits)magnitude | (bits & 0x8000u) << 16);
-#endif
-}
-
-// a * b + c, rounded once where the CPU can.
-PASS_INLINE Floats MultiplyAdd(Floats a, Floats b, Floats c) {
-#if defined(__AVX512F__)
-  return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif defined(__FMA__)
-  return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-#else
-  return a * b + c;
-#endif
 }
 
 #if !defined(__AVX512VNNI__)
@@ -92,9 +38,10 @@ template <int kRows, int kColumns>
 struct Sums {
   Ints of[kRows][kColumns];
 
-  PASS_INLINE void Start(const InputGroup* x, const int32_t InputGroup::*start) {
+  template <QuantizedForm kForm>
+  PASS_INLINE void Start(const InputGroup* x, int part) {
     for (int r = 0; r < kRows; ++r) {
-      for (int c = 0; c < kColumns; ++c) of[r][c] = start == nullptr ? Ints{} : Repeat(&(x[r].*start));
+      for (int c = 0; c < kColumns; ++c) of[r][c] = StartOf<kForm>(x[r], part);
     }
   }
 
@@ -136,13 +83,10 @@ PASS_INLINE void AddEightBits(const std::byte* codes, const InputGroup* x, int b
   }
 }
 
-// Two quads of inputs from eight nibbles of an output.
 template <int kColumns>
-PASS_INLINE void SplitNibbles(const std::byte* codes, Bits (&low)[kColumns], Bits (&high)[kColumns]) {
+PASS_INLINE void SplitColumns(const std::byte* codes, Bits (&low)[kColumns], Bits (&high)[kColumns]) {
   for (int c = 0; c < kColumns; ++c) {
-    const Bits packed = LoadBits(codes + c * static_cast<int64_t>(sizeof(Bits)));
-    low[c] = packed & 0x0f0f0f0fu;
-    high[c] = packed >> 4 & 0x0f0f0f0fu;
+    SplitNibbles(codes + c * static_cast<int64_t>(sizeof(Bits)), &low[c], &high[c]);
   }
 }
 
@@ -168,7 +112,7 @@ PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<k
   Ints shorts[kRows][kColumns] = {};
   for (int quad = 0; quad < kQuads; quad += 2) {
     Bits low[kColumns], high[kColumns];
-    SplitNibbles(codes + quad / 2 * kQuadBytes, low, high);
+    SplitColumns(codes + quad / 2 * kQuadBytes, low, high);
     for (int r = 0; r < kRows; ++r) {
       const Ints first = Repeat(x[r].codes + 4 * quad), second = Repeat(x[r].codes + 4 * quad + 4);
       for (int c = 0; c < kColumns; ++c) {
@@ -188,7 +132,7 @@ template <int kRows, int kColumns>
 PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<kRows, kColumns>& sums) {
   for (int quad = 0; quad < kQuads; quad += 2) {
     Bits low[kColumns], high[kColumns];
-    SplitNibbles(codes + quad / 2 * kQuadBytes, low, high);
+    SplitColumns(codes + quad / 2 * kQuadBytes, low, high);
     sums.Add(low, x, quad);
     sums.Add(high, x, quad + 1);
   }
@@ -206,52 +150,24 @@ struct Tile {
   float (*y)[kLinearBlock];  // [rows]
 };
 
-// What a group's products with one scale add to y.
-template <int kRows, int kColumns>
-PASS_INLINE void Scale(const std::byte* scales, const InputGroup* x, const Sums<kRows, kColumns>& sums,
-                       Floats (&y)[kRows][kColumns]) {
-  for (int c = 0; c < kColumns; ++c) {
-    const Floats scale = LoadHalves(scales + c * kWidth * 2);
-    for (int r = 0; r < kRows; ++r) {
-      y[r][c] = MultiplyAdd(__builtin_convertvector(sums.of[r][c], Floats), scale * x[r].scale, y[r][c]);
-    }
-  }
-}
-
 template <QuantizedForm kForm, int kRows, int kColumns>
 PASS_INLINE void AddGroup(const std::byte* group, int column, const InputGroup* x,
                           Floats (&y)[kRows][kColumns]) {
+  constexpr int kPartQuads = kQuads / kParts<kForm>;
   const std::byte* scales = group + column * kWidth * 2;
-  const std::byte* codes = group + QuantizedGroupBytes(kForm) -
-                           (HasFourBits(kForm) ? kQuads / 2 : kQuads) * kQuadBytes + column * kWidth * 4;
-  Sums<kRows, kColumns> sums;
-  if constexpr (kForm == QuantizedForm::k8Halves) {
-    for (int half = 0; half < 2; ++half) {
-      for (int r = 0; r < kRows; ++r) {
-        for (int c = 0; c < kColumns; ++c) sums.of[r][c] = Repeat(&x[r].start8_halves[half]);
-      }
-      AddEightBits(codes, x, half * kQuads / 2, (half + 1) * kQuads / 2, sums);
-      Scale(scales + half * kScaleBytes, x, sums, y);
-    }
-  } else {
-    if constexpr (HasMinimum(kForm)) {
-      sums.Start(x, nullptr);
-    } else {
-      sums.Start(x, HasFourBits(kForm) ? &InputGroup::start4 : &InputGroup::start8);
-    }
+  const std::byte* codes = group + kCodesAt<kForm> + column * kWidth * 4;
+  for (int part = 0; part < kParts<kForm>; ++part) {
+    Sums<kRows, kColumns> sums;
+    sums.template Start<kForm>(x, part);
     if constexpr (HasFourBits(kForm)) {
       AddFourBits(codes, x, sums);
     } else {
-      AddEightBits(codes, x, 0, kQuads, sums);
+      AddEightBits(codes, x, part * kPartQuads, (part + 1) * kPartQuads, sums);
     }
-    Scale(scales, x, sums, y);
+    AddProducts(
+        scales + part * kScaleBytes, x, [&](int r, int c) { return sums.of[r][c]; }, y);
   }
-  if constexpr (HasMinimum(kForm)) {
-    for (int c = 0; c < kColumns; ++c) {
-      const Floats minimum = LoadHalves(scales + kScaleBytes + c * kWidth * 2);
-      for (int r = 0; r < kRows; ++r) y[r][c] = MultiplyAdd(minimum, x[r].scaled_sum - Floats{}, y[r][c]);
-    }
-  }
+  if constexpr (HasMinimum(kForm)) AddMinima(scales + kScaleBytes, x, y);
 }
 
 template <QuantizedForm kForm, int kRows, int kColumns>
@@ -275,31 +191,16 @@ constexpr int ColumnsFor(int rows) {
 // How often a tile goes over its block.
 constexpr int64_t PassesFor(int64_t rows) { return kBlockRegisters / ColumnsFor(static_cast<int>(rows)); }
 
-template <QuantizedForm kForm, int kRows = kMostRows>
-void MultiplyRows(int64_t rows, Tile tile, int64_t ahead_bytes) {
-  if constexpr (kRows > 1) {
-    if (rows < kRows) return MultiplyRows<kForm, kRows - 1>(rows, tile, ahead_bytes);
-  }
-  constexpr int kColumns = ColumnsFor(kRows);
-  for (int column = 0; column < kBlockRegisters; column += kColumns) {
-    MultiplyColumns<kForm, kRows, kColumns>(tile, column);
-    tile.ahead += ahead_bytes;
-  }
-}
-
-void MultiplyTile(QuantizedForm form, int64_t rows, const Tile& tile, int64_t ahead_bytes) {
-  switch (form) {
-    case QuantizedForm::k8:
-      return MultiplyRows<QuantizedForm::k8>(rows, tile, ahead_bytes);
-    case QuantizedForm::k8Halves:
-      return MultiplyRows<QuantizedForm::k8Halves>(rows, tile, ahead_bytes);
-    case QuantizedForm::k8Minimum:
-      return MultiplyRows<QuantizedForm::k8Minimum>(rows, tile, ahead_bytes);
-    case QuantizedForm::k4:
-      return MultiplyRows<QuantizedForm::k4>(rows, tile, ahead_bytes);
-    case QuantizedForm::k4Minimum:
-      return MultiplyRows<QuantizedForm::k4Minimum>(rows, tile, ahead_bytes);
-  }
+void MultiplyTile(QuantizedForm form, int64_t rows, Tile tile, int64_t ahead_bytes) {
+  ForForm(form, [&]<QuantizedForm kForm>() {
+    ForRows<kMostRows>(rows, [&]<int kRows>() {
+      constexpr int kColumns = ColumnsFor(kRows);
+      for (int column = 0; column < kBlockRegisters; column += kColumns) {
+        MultiplyColumns<kForm, kRows, kColumns>(tile, column);
+        tile.ahead += ahead_bytes;
+      }
+    });
+  });
 }
 
 }  // namespace
@@ -308,6 +209,11 @@ void MultiplyTile(QuantizedForm form, int64_t rows, const Tile& tile, int64_t ah
 // first finds the block in the cache, because those over the block before it have asked for it, each for its share.
 template <typename T>
 void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t end) {
+#if defined(__AMX_INT8__)
+  if (data.rows >= kLeastTileRows && data.form != QuantizedForm::k8Halves) {
+    return MultiplyQuantizedByTiles(data, y, begin, end);
+  }
+#endif
   const int64_t block_bytes = QuantizedBlockBytes(data.form, data.in), groups = QuantizedGroups(data.in);
   const int64_t tiles = (data.rows + kMostRows - 1) / kMostRows;
   int64_t passes = 0;
@@ -317,7 +223,6 @@ void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t e
   const int64_t lines = (group_lines + passes - 1) / passes;
   for (int64_t block = begin; block < end; ++block) {
     const std::byte* packed = data.packed + block * block_bytes;
-    const int64_t first = block * kLinearBlock, columns = std::min(kLinearBlock, data.out - first);
     const std::byte* ahead = packed + (passes == 1 ? kAhead : block_bytes);
     int64_t row = 0;
     for (int64_t t = 0; t < tiles; ++t) {
@@ -333,11 +238,8 @@ void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t e
                     .y = sums},
                    lines * groups * kLine);
       ahead += PassesFor(rows) * lines * groups * kLine;
-      for (int64_t r = 0; r < rows; ++r, ++row) {
-        for (int64_t c = 0; c < columns; c += kLanes) {
-          StoreNarrow(Load(sums[r] + c), y + row * data.stride + first + c, columns - c);
-        }
-      }
+      StoreRows(sums, rows, data, row, block, y);
+      row += rows;
     }
   }
 }

@@ -100,7 +100,7 @@ TEST_P(QuantizedKernels, GiveThePlainFormulation) {
     for (const auto& [out, in] :
          std::vector<std::pair<int64_t, int64_t>>{{96, 64}, {100, 288}, {1, 1}, {31, 40}, {33, 80}}) {
       const Weight weight = RandomWeight(form, out, in, random);
-      for (int64_t rows = 1; rows <= 40; rows += rows < 26 ? 1 : 7) {
+      for (int64_t rows = 1; rows <= 64; rows += rows < 34 ? 1 : 6) {
         SCOPED_TRACE(::testing::Message()
                      << "form " << int(form) << ", " << out << " x " << in << ", " << rows << " rows");
         const std::vector<float> x = Random(rows * in, random);
@@ -152,15 +152,27 @@ TEST_P(QuantizedKernels, GiveARowTheSameBitsWhateverItsForward) {
   }
 }
 
+// Few rows, many, and numbers of them that leave a part of a tile empty: of kernels in tiles beside those without.
 TEST(QuantizedKernelsWithFusedMultiplyAdds, GiveTheSameBits) {
   std::mt19937 random(29);
+  constexpr int64_t kMostRows = 64, kOut = 100;
   for (const QuantizedForm form : kForms) {
-    const Weight weight = RandomWeight(form, 64, 576, random);
-    const std::vector<float> x = Random(9 * 576, random);
-    for (const Isa isa : RunnableIsas()) {
-      if (isa <= Isa::kAvx2) continue;
-      EXPECT_EQ(Multiply(isa, weight, x, 9), Multiply(Isa::kAvx2, weight, x, 9))
-          << "form " << int(form) << ", " << IsaName(isa);
+    for (const int64_t in : {32, 300, 576}) {
+      const Weight weight = RandomWeight(form, kOut, in, random);
+      std::vector<float> x = Random(kMostRows * in, random);
+      x[in + 20] = std::numeric_limits<float>::infinity();
+      for (int64_t i = 0; i < 32; ++i) x[2 * in + i] = 0.0f;
+      for (int64_t rows = 1; rows <= kMostRows; rows += rows < 34 ? 1 : 6) {
+        x[(rows - 1) * in + 1] *= 100;  // a scale unlike the others'
+        const std::vector<float> some(x.begin(), x.begin() + rows * in);
+        const std::vector<float> expected = Multiply(Isa::kAvx2, weight, some, rows);
+        for (const Isa isa : RunnableIsas()) {
+          if (isa <= Isa::kAvx2) continue;
+          const std::vector<float> y = Multiply(isa, weight, some, rows);
+          ASSERT_EQ(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)), 0)
+              << "form " << int(form) << ", " << in << " inputs, " << rows << " rows, " << IsaName(isa);
+        }
+      }
     }
   }
 }
@@ -172,12 +184,14 @@ TEST_P(QuantizedKernels, MakeARowWithANumberThatIsNoneNaN) {
                            -std::numeric_limits<float>::infinity()}) {
     for (const QuantizedForm form : kForms) {
       const Weight weight = RandomWeight(form, kOut, kIn, random);
-      std::vector<float> x = Random(2 * kIn, random);
-      x[70] = none;
-      const std::vector<float> y = Multiply(GetParam(), weight, x, 2);
-      for (int64_t o = 0; o < kOut; ++o) {
-        EXPECT_TRUE(std::isnan(y[o])) << o;
-        EXPECT_TRUE(std::isfinite(y[kOut + o])) << o;
+      for (const int64_t rows : {2, 21}) {
+        std::vector<float> x = Random(rows * kIn, random);
+        x[70] = none;
+        const std::vector<float> y = Multiply(GetParam(), weight, x, rows);
+        for (int64_t at = 0; at < rows * kOut; ++at) {
+          EXPECT_TRUE(at < kOut ? std::isnan(y[at]) : std::isfinite(y[at]))
+              << at << " of " << rows << " rows";
+        }
       }
     }
   }

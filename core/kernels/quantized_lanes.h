@@ -1,0 +1,155 @@
+// What the products with quantised weights compute with, and what a group of inputs adds to y: one text for all kernels, so that
+// they agree in every bit. As lanes.h for the files that are compiled once per instruction set, and for them alone.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/kernels/lanes.h"
+#include "core/kernels/quantized_kernels.h"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace pass::kernels::PASS_KERNEL_ISA {
+namespace {
+
+// Outputs of a register.
+#if defined(__AVX512F__)
+constexpr int kWidth = 16;
+#elif defined(__AVX2__)
+constexpr int kWidth = 8;
+#else
+constexpr int kWidth = 4;
+#endif
+typedef float Floats __attribute__((vector_size(kWidth * sizeof(float))));
+typedef int32_t Ints __attribute__((vector_size(kWidth * sizeof(int32_t))));
+typedef uint32_t Bits __attribute__((vector_size(kWidth * sizeof(uint32_t))));
+
+constexpr int kBlockRegisters = kLinearBlock / kWidth;
+constexpr int kQuads = kQuantizedGroup / 4;       // of a group: four inputs that a lane takes at once
+constexpr int64_t kQuadBytes = 4 * kLinearBlock;  // codes of 8 bits of four inputs, of 4 bits of eight
+constexpr int64_t kScaleBytes = 2 * kLinearBlock;
+constexpr int64_t kLine = 64, kAhead = 8192;  // bytes
+constexpr int kLevel2 = 2;                    // where to, as __builtin_prefetch counts
+
+#define PASS_INLINE inline __attribute__((always_inline))
+
+// Parts of a group that have scales of their own.
+template <QuantizedForm kForm>
+constexpr int kParts = static_cast<int>(kQuantizedGroup / ScaleGroup(kForm));
+
+template <QuantizedForm kForm>
+constexpr int64_t kCodesAt = QuantizedGroupBytes(kForm) -
+                             (HasFourBits(kForm) ? kQuads / 2 : kQuads) * kQuadBytes;  // of a group
+
+PASS_INLINE Bits LoadBits(const std::byte* from) {
+  Bits bits;
+  std::memcpy(&bits, from, sizeof(bits));
+  return bits;
+}
+
+// kWidth numbers of binary16.
+PASS_INLINE Floats LoadHalves(const std::byte* from) {
+#if defined(__AVX512F__)
+  return (Floats)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+#elif defined(__F16C__)
+  return (Floats)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+#else  // HalfToFloat of core/base/half.h; a scale is finite
+  typedef uint16_t Halves __attribute__((vector_size(kWidth * sizeof(uint16_t))));
+  Halves halves;
+  std::memcpy(&halves, from, sizeof(halves));
+  const Bits bits = __builtin_convertvector(halves, Bits);
+  const Floats magnitude = (Floats)((bits & 0x7fffu) << 13) * 0x1p112f;
+  return (Floats)((Bits)magnitude | (bits & 0x8000u) << 16);
+#endif
+}
+
+// a * b + c, rounded once where the CPU can.
+PASS_INLINE Floats MultiplyAdd(Floats a, Floats b, Floats c) {
+#if defined(__AVX512F__)
+  return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
+// Two quads of inputs from eight nibbles of each output.
+PASS_INLINE void SplitNibbles(const std::byte* codes, Bits* low, Bits* high) {
+  const Bits packed = LoadBits(codes);
+  *low = packed & 0x0f0f0f0fu;
+  *high = packed >> 4 & 0x0f0f0f0fu;
+}
+
+// What the codes' zero adds to the sum of products with part `part` of a group.
+template <QuantizedForm kForm>
+PASS_INLINE Ints StartOf(const InputGroup& x, int part) {
+  if constexpr (HasMinimum(kForm)) return Ints{};
+  if constexpr (kParts < kForm >> 1) return x.start8_halves[part] - Ints{};
+  return (HasFourBits(kForm) ? x.start4 : x.start8) - Ints{};
+}
+
+// What products that share a scale add to y, of kRows rows and kColumns registers of outputs; sum_of(r, c) is their sum.
+template <int kRows, int kColumns, typename SumOf>
+PASS_INLINE void AddProducts(const std::byte* scales, const InputGroup* x, SumOf sum_of,
+                             Floats (&y)[kRows][kColumns]) {
+  for (int c = 0; c < kColumns; ++c) {
+    const Floats scale = LoadHalves(scales + c * kWidth * 2);
+    for (int r = 0; r < kRows; ++r) {
+      y[r][c] = MultiplyAdd(__builtin_convertvector(sum_of(r, c), Floats), scale * x[r].scale, y[r][c]);
+    }
+  }
+}
+
+// What a group's minima add to y.
+template <int kRows, int kColumns>
+PASS_INLINE void AddMinima(const std::byte* minima, const InputGroup* x, Floats (&y)[kRows][kColumns]) {
+  for (int c = 0; c < kColumns; ++c) {
+    const Floats minimum = LoadHalves(minima + c * kWidth * 2);
+    for (int r = 0; r < kRows; ++r) y[r][c] = MultiplyAdd(minimum, x[r].scaled_sum - Floats{}, y[r][c]);
+  }
+}
+
+// f<form>().
+template <typename F>
+PASS_INLINE void ForForm(QuantizedForm form, F f) {
+  switch (form) {
+    case QuantizedForm::k8:
+      return f.template operator()<QuantizedForm::k8>();
+    case QuantizedForm::k8Halves:
+      return f.template operator()<QuantizedForm::k8Halves>();
+    case QuantizedForm::k8Minimum:
+      return f.template operator()<QuantizedForm::k8Minimum>();
+    case QuantizedForm::k4:
+      return f.template operator()<QuantizedForm::k4>();
+    case QuantizedForm::k4Minimum:
+      return f.template operator()<QuantizedForm::k4Minimum>();
+  }
+}
+
+// f<rows>(); rows: 1 to kRows.
+template <int kRows, typename F>
+PASS_INLINE void ForRows(int64_t rows, F f) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return ForRows<kRows - 1>(rows, f);
+  }
+  f.template operator()<kRows>();
+}
+
+// Some rows of a block, from `row` on, to their places in y.
+template <typename T>
+void StoreRows(const float (*sums)[kLinearBlock], int64_t rows, const QuantizedData& data, int64_t row,
+               int64_t block, T* y) {
+  const int64_t first = block * kLinearBlock, columns = std::min(kLinearBlock, data.out - first);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      StoreNarrow(Load(sums[r] + c), y + (row + r) * data.stride + first + c, columns - c);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pass::kernels::PASS_KERNEL_ISA
