@@ -25,6 +25,29 @@ if(LIBTORCH_CUDA AND LIBTORCH_C10_CUDA)
   # CUDA's own libraries lie elsewhere (in a wheel's neighbours), where these two find them by themselves as they are loaded.
   target_link_options(libtorch INTERFACE -Wl,--allow-shlib-undefined)
 endif()
+# Of CUDA itself the headers and its runtime are enough. A toolkit has both; so have the wheels beside torch (the runtime is one
+# that torch needs, headers come with triton or cuda-toolkit[crt]).
+find_program(PASS_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda PATH_SUFFIXES bin)
+get_filename_component(pass_cuda_toolkit "${PASS_NVCC}/../.." ABSOLUTE)
+file(GLOB pass_cuda_wheels ${LIBTORCH}/../nvidia/cu1* ${LIBTORCH}/../nvidia/cuda_runtime ${LIBTORCH}/../triton/backends/nvidia)
+find_path(PASS_CUDA_HEADERS crt/host_config.h HINTS ${pass_cuda_wheels} ${pass_cuda_toolkit} PATH_SUFFIXES include)
+find_library(PASS_CUDA_RUNTIME NAMES libcudart.so.13 libcudart.so.12 cudart HINTS ${pass_cuda_wheels} ${pass_cuda_toolkit}
+             PATH_SUFFIXES lib lib64)
+if(LIBTORCH_CUDA AND LIBTORCH_C10_CUDA AND PASS_CUDA_HEADERS AND PASS_CUDA_RUNTIME)
+  set(pass_cuda_found ON)
+else()
+  set(pass_cuda_found OFF)
+endif()
+option(PASS_WITH_CUDA "Record graphs of CUDA; needs LibTorch's CUDA build, CUDA's headers and its runtime" ${pass_cuda_found})
+if(PASS_WITH_CUDA AND NOT pass_cuda_found)
+  message(FATAL_ERROR "PASS_WITH_CUDA: '${LIBTORCH}' is a build without CUDA, or CUDA's headers (crt/host_config.h) or runtime (libcudart) are missing; set LIBTORCH and CUDA_HOME")
+endif()
+add_library(libtorch_cuda INTERFACE)  # for files that include headers of CUDA
+if(PASS_WITH_CUDA)
+  target_include_directories(libtorch_cuda SYSTEM INTERFACE ${PASS_CUDA_HEADERS})
+  target_link_libraries(libtorch_cuda INTERFACE ${PASS_CUDA_RUNTIME})
+endif()
+
 # By its flag and not by OpenMP::OpenMP_CXX, whose full path of libgomp would stand beside the wheel's own copy.
 target_compile_options(libtorch INTERFACE ${OpenMP_CXX_FLAGS})
 target_link_options(libtorch INTERFACE ${OpenMP_CXX_FLAGS})

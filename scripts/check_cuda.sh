@@ -15,7 +15,8 @@ if [[ $(cat "$environment/.torch" 2>/dev/null) != "$version" ]]; then
   VENV=$environment scripts/deps.sh environment
   # Word splitting is meant: TORCH_PIP_ARGS holds several arguments.
   # shellcheck disable=SC2086
-  "$environment/bin/pip" install --quiet --disable-pip-version-check ${TORCH_PIP_ARGS:-} "torch==$version"
+  "$environment/bin/pip" install --quiet --disable-pip-version-check ${TORCH_PIP_ARGS:-} "torch==$version" \
+    "cuda-toolkit[crt]"
   echo "$version" >"$environment/.torch"
 fi
 torch=$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch

@@ -34,7 +34,8 @@ Flags AddFlags(ServerConfig* config) {
       "what matrices are kept in: w8, w4, or as-stored for the blocks of a quantised file; empty: dtype");
   flags.Add("device", &config->device, "cpu, cuda or cuda:N");
   flags.Add("threads", &config->threads, "threads of the model's step; 0: one per core");
-  flags.Add("kv-cache-mib", &config->kv_cache_mib, "memory for keys and values");
+  flags.Add("kv-cache-mib", &config->kv_cache_mib,
+            "memory for keys and values; 0: 1024, on a GPU most of what is free there");
   flags.Add("max-sequences", &config->max_sequences, "requests decoded at a time");
   flags.Add("max-queue", &config->max_queue, "requests that may wait; more are refused");
   flags.Add("prefill-chunk", &config->prefill_chunk, "prompt tokens of one forward");
@@ -132,7 +133,7 @@ absl::Status ServerConfig::Validate() const {
   PASS_RETURN_IF_ERROR(
       ParseListenAddress("--metrics-listen", metrics_listen, UnixSockets::kRefused).status());
   for (const absl::Status& status :
-       {AtLeast("--threads", threads, 0, 1024), AtLeast("--kv-cache-mib", kv_cache_mib, 1, kMost),
+       {AtLeast("--threads", threads, 0, 1024), AtLeast("--kv-cache-mib", kv_cache_mib, 0, kMost),
         AtLeast("--max-sequences", max_sequences, 1, 4096), AtLeast("--max-queue", max_queue, 1, 1 << 20),
         AtLeast("--prefill-chunk", prefill_chunk, 1, 1 << 16), AtLeast("--lookahead", lookahead, -1, 1024),
         AtLeast("--max-rows", max_rows, 1, kMostRows), CheckContextLength(context_length),

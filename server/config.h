@@ -21,8 +21,8 @@ struct ServerConfig {
   std::string dtype = "bf16";
   std::string weights;  // empty: in dtype
   std::string device = "cpu";
-  int threads = 0;  // 0: one per core
-  int64_t kv_cache_mib = 1024;
+  int threads = 0;           // 0: one per core
+  int64_t kv_cache_mib = 0;  // 0: 1024; on a GPU most of what is free there
   int max_sequences = 16;
   int max_queue = 64;
   int prefill_chunk = 128;      // prompt rows of one forward

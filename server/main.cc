@@ -3,6 +3,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -107,10 +108,14 @@ absl::Status Run(const ServerConfig& config) {
 
   const EngineOptions engine_options = EngineOptionsOf(config);
   PASS_RETURN_IF_ERROR(engine_options.Validate());
+  std::atomic<bool> model_lost = false;
   EngineThread engine(
       std::make_unique<Engine>(loaded.model.get(), model.text.tokenizer.get(), model.text.end_of_sequence_ids,
                                engine_options, &metrics, &clock),
-      config.max_queue, &clock);
+      config.max_queue, &clock, [&] {
+        model_lost = true;
+        shutdown.Ask();
+      });
   load_clock.Report("warm_up", 0);
   PASS_RETURN_IF_ERROR(WarmUp(model, WarmUpOptionsOf(config), clock, &engine));
   ReportModel(config, model, loaded, &load_clock, &metrics);
@@ -136,6 +141,7 @@ absl::Status Run(const ServerConfig& config) {
     shutdown.Wait();
   }
   DrainAndStop(config, clock, &gateway, &engine, server.get(), endpoint.get());
+  if (model_lost) status.Update(absl::InternalError("the device is lost; start the server anew"));
   return status;
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "core/model/load.h"
 
 namespace pass {
 namespace {
@@ -31,9 +32,10 @@ std::string ServedName(const ServerConfig& config, const std::string& own) {
 absl::Status CheckMemory(const ServerConfig& config, std::optional<int64_t> available_bytes) {
   if (config.device != "cpu" || !available_bytes.has_value()) return absl::OkStatus();
   const int64_t available_mib = *available_bytes >> 20;
-  if (config.kv_cache_mib <= available_mib) return absl::OkStatus();
+  const int64_t mib = config.kv_cache_mib > 0 ? config.kv_cache_mib : kKvCacheBytesOnCpu >> 20;
+  if (mib <= available_mib) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("--kv-cache-mib ", config.kv_cache_mib, " is more than the ", available_mib,
+      absl::StrCat("--kv-cache-mib ", mib, " is more than the ", available_mib,
                    " MiB of memory that are available; give less, so that the weights fit too"));
 }
 
@@ -45,8 +47,9 @@ std::vector<std::string> OverruledChoices(const ServerConfig& config, const Serv
   }
   if (model.max_sequence_tokens < model.info.context_length) {
     choices.push_back(absl::StrCat(
-        "--kv-cache-mib ", config.kv_cache_mib, " holds ", model.max_sequence_tokens,
-        " tokens: a request may have no more, although the context is ", model.info.context_length));
+        "--kv-cache-mib ", config.kv_cache_mib, config.kv_cache_mib > 0 ? "" : ", of itself,", " holds ",
+        model.max_sequence_tokens, " tokens: a request may have no more, although the context is ",
+        model.info.context_length));
   }
   if (config.lookahead > model.info.num_lookahead) {
     choices.push_back(absl::StrCat("--lookahead ", config.lookahead, " is above the ",

@@ -66,10 +66,14 @@ bool ShutdownSignal::NextSignal(absl::Duration timeout) {
   }
 }
 
+void ShutdownSignal::Ask() {
+  if (!was_asked_.exchange(true)) asked_.Notify();
+}
+
 void ShutdownSignal::Run() {
   if (!NextSignal(absl::InfiniteDuration())) return;
   if (!orderly_.load()) EndNow(0, "signal before ready");
-  asked_.Notify();
+  Ask();
   if (NextSignal(limit_)) EndNow(1, "second signal");
 }
 

@@ -21,6 +21,8 @@ class ShutdownSignal {
   // From now on the first signal is left to Wait.
   void BecomeOrderly() { orderly_.store(true); }
   void Wait() const { asked_.WaitForNotification(); }
+  // As a first signal does, from within. Thread-safe.
+  void Ask();
 
  private:
   void Run();
@@ -31,6 +33,7 @@ class ShutdownSignal {
   int signal_fd_ = -1;
   int stop_fd_ = -1;
   std::atomic<bool> orderly_{false};
+  std::atomic<bool> was_asked_{false};
   absl::Notification asked_;
   std::thread thread_;
 };

@@ -153,6 +153,10 @@ void Engine::DropEnded(Sequences& sequences) {
 }
 
 void Engine::Admit() {
+  if (model_lost_) {
+    const SequenceEnd failure = ModelFailure();
+    CancelAll(failure.reason, failure.error);
+  }
   EndLate(clock_->Now());
   DropEnded(waiting_);
   DropEnded(running_);
@@ -308,9 +312,14 @@ void Engine::TakeResults(std::span<const RowResult> results, std::span<ForwardPa
     absl::Status status = sequence.TakeResults(results, parts[i]);
     if (status.ok() && !sequence.ended()) status = Keep(sequence, parts[i]);
     if (status.ok()) continue;
-    observer_->OnModelError(sequence.request(), status);
+    NoteModelError(sequence, status);
     sequence.End(ModelFailure(), start);
   }
+}
+
+void Engine::NoteModelError(const Sequence& sequence, const absl::Status& status) {
+  observer_->OnModelError(sequence.request(), status);
+  model_lost_ |= absl::IsUnavailable(status);
 }
 
 // A sequence that has ended keeps nothing.
@@ -342,7 +351,7 @@ void Engine::HandOver(std::span<const ForwardPart> parts, std::span<const size_t
 void Engine::FailForward(const absl::Status& status, std::span<const RowGrant> grants) {
   for (size_t i = 0; i < running_.size(); ++i) {
     if (grants[i] == RowGrant()) continue;
-    observer_->OnModelError(running_[i]->request(), status);
+    NoteModelError(*running_[i], status);
     running_[i]->End(ModelFailure(), clock_->Now());
   }
 }

@@ -76,6 +76,9 @@ class Engine {
 
   int num_running() const { return static_cast<int>(running_.size()); }
   int num_waiting() const { return static_cast<int>(waiting_.size()); }
+  // A forward said so: the device is lost. Every request, those to come included, then ends with INTERNAL, and
+  // only a new process helps.
+  bool model_lost() const { return model_lost_; }
   // The earliest time at which Step has something to do without new input: a deadline or a slow reader's
   // limit.
   absl::Time NextWakeUp() const;
@@ -96,6 +99,7 @@ class Engine {
   absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows);
   void TakeResults(std::span<const RowResult> results, std::span<ForwardPart> parts, absl::Time start);
   absl::Status Keep(const Sequence& sequence, const ForwardPart& part);
+  void NoteModelError(const Sequence& sequence, const absl::Status& status);
   void HandOver(std::span<const ForwardPart> parts, std::span<const size_t> choosers, absl::Time start);
   void FailForward(const absl::Status& status, std::span<const RowGrant> grants);
   void Report(Sequence& sequence, absl::Time now);
@@ -112,8 +116,9 @@ class Engine {
   Speculation speculation_;
   AutoPolicy::Choice choice_;   // for the sequences with `auto` in the next forward
   bool after_control_ = false;  // the last forward was plain for comparison
-  Sequences waiting_;           // oldest first
-  Sequences running_;           // oldest first
+  bool model_lost_ = false;
+  Sequences waiting_;  // oldest first
+  Sequences running_;  // oldest first
 };
 
 }  // namespace pass

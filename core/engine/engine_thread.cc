@@ -10,8 +10,13 @@ absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutt
 
 }  // namespace
 
-EngineThread::EngineThread(std::unique_ptr<Engine> engine, int max_queue, const Clock* clock)
-    : engine_(std::move(engine)), max_queue_(max_queue), clock_(clock), last_heartbeat_(clock->Now()) {
+EngineThread::EngineThread(std::unique_ptr<Engine> engine, int max_queue, const Clock* clock,
+                           std::function<void()> on_model_lost)
+    : engine_(std::move(engine)),
+      max_queue_(max_queue),
+      clock_(clock),
+      on_model_lost_(std::move(on_model_lost)),
+      last_heartbeat_(clock->Now()) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -78,6 +83,10 @@ void EngineThread::Run() {
     engine_->Admit();
     Publish();  // who rides in the next forward does not wait, however long that takes
     progress = engine_->Step();
+    if (engine_->model_lost() && on_model_lost_) {
+      engine_->Admit();  // ends those who did not ride in the forward
+      std::exchange(on_model_lost_, nullptr)();
+    }
     Publish();
     if (stop) return;  // everything was ended before the Step, so nothing is left
   }

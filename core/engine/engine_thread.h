@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -21,7 +22,9 @@ class EngineThread {
  public:
   // Takes the engine over and starts the thread. `max_queue`: requests that may wait, in the inbox and the
   // engine together. `clock`: the engine's own; borrowed, as are the engine's model, tokenizer and observer.
-  EngineThread(std::unique_ptr<Engine> engine, int max_queue, const Clock* clock);
+  // `on_model_lost`: called once, on the thread, when the requests that the loss of the device ends were told.
+  EngineThread(std::unique_ptr<Engine> engine, int max_queue, const Clock* clock,
+               std::function<void()> on_model_lost = nullptr);
   // Ends what still runs with UNAVAILABLE and joins the thread. No other call may be under way or come later.
   ~EngineThread();
   EngineThread(const EngineThread&) = delete;
@@ -81,6 +84,7 @@ class EngineThread {
   const std::unique_ptr<Engine> engine_;  // the thread's alone
   const int max_queue_;
   const Clock* const clock_;
+  std::function<void()> on_model_lost_;  // the thread's alone; empty once called
 
   mutable absl::Mutex mutex_;
   Inbox inbox_ ABSL_GUARDED_BY(mutex_);

@@ -135,19 +135,18 @@ class LanguageModel {
   virtual absl::StatusOr<SequenceId> Open(int32_t max_tokens) = 0;
   virtual void Close(SequenceId id) = 0;
 
-  // One result per row, in the rows' order. An error is a failure of the whole forward, such as a device
-  // fault.
+  // One result per row, in the rows' order. An error is a failure of the whole forward. UNAVAILABLE: the
+  // device is lost, and every later call fails too; so from Commit and Propose.
   virtual absl::StatusOr<std::vector<RowResult>> Forward(std::span<const Row> rows) = 0;
 
   // Appends rows of the last forward to the sequence's committed prefix. `rows` are indices into that
   // forward: the first is a child of the committed prefix, each other one a child of the row before it. What
-  // the forward computed for the sequence besides is dropped, but for handles. INTERNAL is the only error: an
-  // invariant is broken.
+  // the forward computed for the sequence besides is dropped, but for handles. INTERNAL: an invariant is broken.
   virtual absl::Status Commit(SequenceId id, std::span<const int> rows) = 0;
 
   // One proposal per request, in order. The requests may be of many sequences, and no forward runs. A
   // proposal depends on its own request and on its sequence's committed tokens, and on nothing else.
-  // INTERNAL is the only error: an invariant is broken, or a handle is unknown.
+  // INTERNAL: an invariant is broken, or a handle is unknown.
   virtual absl::StatusOr<std::vector<Proposal>> Propose(std::span<const ProposalRequest> requests) = 0;
 
   // Forgets this sequence's handles below `before`.

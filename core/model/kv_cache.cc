@@ -14,7 +14,9 @@ KvCache::KvCache(const ModelConfig& config, const Backend& backend, int64_t cach
       context_length_(config.context_length) {
   store_ = backend.MakeKvStore(config, total_pages_, max_rows);
   free_pages_.reserve(total_pages_);
-  for (int64_t page = total_pages_ - 1; page >= 0; --page) free_pages_.push_back(static_cast<int32_t>(page));
+  for (int64_t page = total_pages_ - 1; page >= 0; --page) {
+    free_pages_.push_back(store_->first_page() + static_cast<int32_t>(page));
+  }
 }
 
 absl::StatusOr<SequenceId> KvCache::Open(int32_t max_tokens) {

@@ -16,8 +16,10 @@
 #include "core/kernels/isa.h"
 #include "core/kernels/thread_team.h"
 #include "core/model/backend/backend.h"
+#include "core/model/kv_cache_size.h"
 #include "core/model/lookahead/lookahead_file.h"
 #include "core/model/lookahead/lookahead_weights.h"
+#include "core/model/model_error.h"
 #include "core/model/transformer.h"
 
 namespace pass {
@@ -110,7 +112,8 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
     loaded.notices.push_back(std::move(notice));
   }
 
-  KvCache cache(config, *backend, options.kv_cache_bytes, options.max_batch_rows);
+  KvCache cache(config, *backend, KvCacheBytes(options.kv_cache_bytes, backend->FreeBytes()),
+                options.max_batch_rows);
   if (cache.usage().total_pages < 1) {
     return absl::InvalidArgumentError("--kv-cache-mib is too small for one page of this model; raise it");
   }
@@ -128,7 +131,11 @@ absl::StatusOr<LoadedModel> Load(const LoadOptions& options, const LoadProgress&
   KeepStepBuffersInHeap();
   return loaded;
 } catch (const std::exception& error) {
-  return absl::InternalError(absl::StrCat(options.model_path, ": could not be loaded: ", error.what()));
+  const absl::Status status = ModelError(absl::StrCat(options.model_path, ": could not be loaded"), error);
+  if (!absl::IsResourceExhausted(status)) return absl::InternalError(status.message());
+  return absl::ResourceExhaustedError(absl::StrCat(options.model_path, ": --device ", options.device,
+                                                   " has too little memory for the weights and the cache; "
+                                                   "give less --kv-cache-mib, or take a device with more"));
 }
 
 }  // namespace

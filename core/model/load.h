@@ -30,6 +30,8 @@ inline std::optional<WeightType> WeightTypeOfName(std::string_view name) {
   return static_cast<WeightType>(found - kWeightTypeNames.begin());
 }
 
+inline constexpr int64_t kKvCacheBytesOnCpu = int64_t{1} << 30;
+
 struct LoadOptions {
   std::string model_path;      // a .gguf file or a Hugging Face folder
   std::string lookahead_path;  // safetensors file of look-ahead tokens; empty: none
@@ -37,7 +39,7 @@ struct LoadOptions {
   WeightType weights = WeightType::kComputeType;  // others are for the CPU alone
   std::string device = "cpu";                     // "cpu", "cuda", "cuda:1"; "aten:cpu" for tests
   int num_threads = 0;                            // that compute; 0: UsableCpus()
-  int64_t kv_cache_bytes = int64_t{1} << 30;
+  int64_t kv_cache_bytes = 0;  // 0: kKvCacheBytesOnCpu; on a GPU most of what is free there
   int32_t context_length = 0;  // 0: the model's own; else at most that
   int max_batch_rows = 512;    // rows of the largest forward
 };

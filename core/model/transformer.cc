@@ -12,6 +12,7 @@
 #include "core/kernels/kernels.h"
 #include "core/kernels/thread_team.h"
 #include "core/language_model/read_out.h"
+#include "core/model/model_error.h"
 #include "core/model/rope.h"
 
 namespace pass {
@@ -55,7 +56,7 @@ Transformer::Transformer(const ModelConfig& config, ModelInfo info, std::unique_
       drafter_(config.vocab_size, info_.shortlist_size, std::move(lookahead_.head)),
       team_(num_threads) {
   const at::TensorOptions& options = backend_->options();
-  const int64_t rows = info_.max_batch_rows;
+  const int64_t rows = std::max<int64_t>(info_.max_batch_rows, backend_->least_rows());
   const int64_t heads_width = int64_t{config.num_heads} * config.head_dim;
   buffers_.residual = at::zeros({rows, config.width}, options.dtype(at::kFloat));
   buffers_.normed = at::zeros({rows, config.width}, options);
@@ -134,9 +135,9 @@ void Transformer::NormQueriesAndKeys(const LayerWeights& weights, at::Tensor& qk
                          config_.rms_epsilon);
 }
 
-Transformer::HiddenRows Transformer::Hidden(const ForwardPlan& plan, int64_t num_rows) {
+Transformer::HiddenRows Transformer::Hidden(const ForwardPlan& plan) {
   const Backend& on = *backend_;
-  Buffers b = BuffersFor(num_rows);
+  Buffers b = BuffersFor(plan.positions.size(0));
   on.Embed(plan, weights_.embedding, config_.embedding_multiplier, lookahead_.embeddings, b.residual);
 
   const double multiplier = config_.residual_multiplier;
@@ -162,20 +163,25 @@ Transformer::HiddenRows Transformer::Hidden(const ForwardPlan& plan, int64_t num
   return {b.residual, delta};
 }
 
-absl::StatusOr<Transformer::Outputs> Transformer::Step(std::span<const Row> rows, bool all) {
+StepOutputs Transformer::StepOn(const ForwardPlan& plan) {
+  const HiddenRows hidden = Hidden(plan);
+  if (plan.wanted.numel() == 0) return {};
+  at::Tensor residual = hidden.residual.index_select(0, plan.wanted);
+  StepOutputs outputs{.states = at::empty({residual.size(0), config_.width}, backend_->options()),
+                      .logits = {}};
+  backend_->AddRmsNorm(residual, hidden.delta.index_select(0, plan.wanted), weights_.final_norm,
+                       config_.rms_epsilon, outputs.states, config_.residual_multiplier);
+  outputs.logits = weights_.lm_head->Multiply(outputs.states);
+  return outputs;
+}
+
+absl::StatusOr<StepOutputs> Transformer::Step(std::span<const Row> rows, bool all) {
   PASS_RETURN_IF_ERROR(Check(rows));
   const TeamScope scope(&team_);
   KeepTorchOnThisThread();
   last_rows_.assign(rows.begin(), rows.end());
   const std::unique_ptr<ForwardPlan> plan = PlanFor(rows, all);
-  const HiddenRows hidden = Hidden(*plan, std::ssize(rows));
-  if (plan->wanted.numel() == 0) return Outputs{};
-  at::Tensor residual = hidden.residual.index_select(0, plan->wanted);
-  Outputs outputs{.states = at::empty({residual.size(0), config_.width}, backend_->options()), .logits = {}};
-  backend_->AddRmsNorm(residual, hidden.delta.index_select(0, plan->wanted), weights_.final_norm,
-                       config_.rms_epsilon, outputs.states, config_.residual_multiplier);
-  outputs.logits = weights_.lm_head->Multiply(outputs.states);
-  return outputs;
+  return backend_->Run(*plan, [this](const ForwardPlan& part) { return StepOn(part); });
 }
 
 Transformer::ReadRow Transformer::Read(const Row& row, const at::Tensor& logits, int64_t index) const {
@@ -196,7 +202,7 @@ absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row>
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].output != RowOutput::kNothing) wanted.push_back(static_cast<int64_t>(i));
   }
-  PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, /*all=*/false));
+  PASS_ASSIGN_OR_RETURN(const StepOutputs outputs, Step(rows, /*all=*/false));
   std::vector<RowResult> results(rows.size());
   if (wanted.empty()) return results;
   const at::Tensor logits = outputs.logits.to(at::kCPU);
@@ -214,17 +220,17 @@ absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row>
   }
   return results;
 } catch (const std::exception& error) {
-  return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
+  return ModelError("forward failed", error);
 }
 
 absl::StatusOr<at::Tensor> Transformer::ForwardLogits(std::span<const Row> rows) try {
   const c10::InferenceMode guard;
-  PASS_ASSIGN_OR_RETURN(const Outputs outputs, Step(rows, /*all=*/true));
+  PASS_ASSIGN_OR_RETURN(const StepOutputs outputs, Step(rows, /*all=*/true));
   at::Tensor logits = outputs.logits.to(at::kFloat).to(at::kCPU);
   CapLogits(config_.logits_softcap, {logits.data_ptr<float>(), static_cast<size_t>(logits.numel())});
   return logits;
 } catch (const std::exception& error) {
-  return absl::InternalError(absl::StrCat("forward failed: ", error.what()));
+  return ModelError("forward failed", error);
 }
 
 absl::StatusOr<std::vector<Proposal>> Transformer::Propose(std::span<const ProposalRequest> requests) try {
@@ -233,7 +239,7 @@ absl::StatusOr<std::vector<Proposal>> Transformer::Propose(std::span<const Propo
   KeepTorchOnThisThread();
   return drafter_.Propose(requests);
 } catch (const std::exception& error) {
-  return absl::InternalError(absl::StrCat("proposals failed: ", error.what()));
+  return ModelError("proposals failed", error);
 }
 
 void Transformer::Close(SequenceId id) {
@@ -263,7 +269,7 @@ absl::Status Transformer::Commit(SequenceId id, std::span<const int> rows) try {
   drafter_.Append(id, tokens);
   return absl::OkStatus();
 } catch (const std::exception& error) {
-  return absl::InternalError(absl::StrCat("commit failed: ", error.what()));
+  return ModelError("commit failed", error);
 }
 
 }  // namespace pass

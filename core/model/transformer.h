@@ -48,17 +48,14 @@ class Transformer final : public LanguageModel {
   absl::Status CheckRow(std::span<const Row> rows, int index) const;
   absl::Status Check(std::span<const Row> rows) const;
   Buffers BuffersFor(int64_t rows);
-  // Of the wanted rows: the output of the final norm, compute type [wanted, d], and the logits [wanted, vocab].
-  struct Outputs {
-    at::Tensor states, logits;
-  };
   // `all`: every row is wanted, not only those that ask for something. In inference mode.
-  absl::StatusOr<Outputs> Step(std::span<const Row> rows, bool all);
+  absl::StatusOr<StepOutputs> Step(std::span<const Row> rows, bool all);
+  StepOutputs StepOn(const ForwardPlan& plan);
   // Before the final norm: the residual stream, fp32 [R, d], and what the last block adds to it, [R, d].
   struct HiddenRows {
     at::Tensor residual, delta;
   };
-  HiddenRows Hidden(const ForwardPlan& plan, int64_t num_rows);
+  HiddenRows Hidden(const ForwardPlan& plan);
   // Queries and keys of qkv, in place; where the model has norms for them.
   void NormQueriesAndKeys(const LayerWeights& weights, at::Tensor& qkv) const;
   std::unique_ptr<ForwardPlan> PlanFor(std::span<const Row> rows, bool all) const;

@@ -68,21 +68,21 @@ std::vector<std::pair<std::string, at::Tensor>> LookaheadParameters::Named() con
   return named;
 }
 
-LookaheadParameters LookaheadParameters::Leaves(at::ScalarType compute_type) const {
-  const auto leaf = [](const at::Tensor& master, at::ScalarType type) {
-    return master.detach().to(type, /*non_blocking=*/false, /*copy=*/true).requires_grad_(true);
+LookaheadParameters LookaheadParameters::Leaves(const at::TensorOptions& compute) const {
+  const auto leaf = [](const at::Tensor& master, const at::TensorOptions& options) {
+    return master.detach().to(options, /*non_blocking=*/false, /*copy=*/true).requires_grad_(true);
   };
   LookaheadParameters leaves;
-  leaves.embeddings = leaf(embeddings, compute_type == at::kDouble ? at::kDouble : at::kFloat);
+  leaves.embeddings = leaf(embeddings, compute.dtype() == at::kDouble ? compute : compute.dtype(at::kFloat));
   for (const auto& layer : adapter) {
     auto& copy = leaves.adapter.emplace_back();
     for (int i = 0; i < kNumLayerLinears; ++i) {
-      copy[i] = {leaf(layer[i].a, compute_type), leaf(layer[i].b, compute_type)};
+      copy[i] = {leaf(layer[i].a, compute), leaf(layer[i].b, compute)};
     }
   }
   if (has_head()) {
-    leaves.w1 = leaf(w1, compute_type);
-    leaves.w2 = leaf(w2, compute_type);
+    leaves.w1 = leaf(w1, compute);
+    leaves.w2 = leaf(w2, compute);
     leaves.state_rms = state_rms;
     leaves.embedding_rms = embedding_rms;
   }

@@ -35,8 +35,8 @@ struct LookaheadParameters {
   bool has_head() const { return w1.defined(); }
   // Every tensor with the file's name for it, in a fixed order.
   std::vector<std::pair<std::string, at::Tensor>> Named() const;
-  // Autograd leaves: the embeddings in fp32 at least, the rest in `compute_type`.
-  LookaheadParameters Leaves(at::ScalarType compute_type) const;
+  // Autograd leaves on a device: the embeddings in fp32 at least, the rest in the compute type.
+  LookaheadParameters Leaves(const at::TensorOptions& compute) const;
 };
 
 struct ParameterSizes {

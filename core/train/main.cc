@@ -35,6 +35,7 @@ void AddTrainFlags(CLI::App& app, pass::TrainOptions& options) {
   app.add_option("--samples", options.samples_path,
                  "file that keeps the drawn samples; OUT.samples if not given");
   app.add_option("--seed", options.seed, "of weights, samples and anchors");
+  app.add_option("--device", options.device, "cpu, cuda or cuda:N");
   app.add_option("--threads", options.threads, "0: one per core");
   app.add_option("--windows-per-step", options.windows_per_step, "windows whose gradients make a step");
   app.add_option("--window", options.groups.window, "tokens of a window");

@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/model/backend/backend.h"
 #include "core/train/frozen_model.h"
 #include "core/train/sample_store.h"
 #include "core/train/train_checkpoint.h"
@@ -77,12 +78,16 @@ absl::Status Prepare(Run& run) {
   LoadOptions load;
   load.model_path = options.model_path;
   load.compute_type = options.fp32 ? ComputeType::kFp32 : ComputeType::kBf16;
+  load.device = options.device;
+  load.kv_cache_bytes = kKvCacheBytesOnCpu;  // on any device: the rest is for the windows
   load.num_threads = options.threads;
   PASS_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(load));
   run.sampler = std::move(loaded.model);
   const ModelConfig& config = run.checkpoint->config();
-  PASS_ASSIGN_OR_RETURN(ModelTensors tensors,
-                        LoadTensors(*run.checkpoint, TypeForTorch(options.fp32), at::kCPU, nullptr));
+  PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend, MakeBackend(load.device, load.compute_type));
+  const at::TensorOptions& on = backend->options();
+  const at::ScalarType type = on.device().is_cpu() ? TypeForTorch(options.fp32) : on.dtype().toScalarType();
+  PASS_ASSIGN_OR_RETURN(ModelTensors tensors, LoadTensors(*run.checkpoint, type, on.device(), nullptr));
   run.model = std::make_unique<FrozenModel>(config, std::move(tensors));
   run.drawer =
       std::make_unique<SampleDrawer>(run.sampler.get(), &run.text, std::move(corpus), options.samples);
@@ -139,7 +144,8 @@ absl::StatusOr<std::vector<TokenId>> WindowOf(Run& run, int64_t use) {
 
 absl::StatusOr<std::vector<WindowResult>> ComputeWindows(Run& run) {
   const TrainOptions& options = run.options;
-  const LookaheadParameters leaves = run.optimizer->parameters().Leaves(run.model->compute_type());
+  const LookaheadParameters leaves =
+      run.optimizer->parameters().Leaves(run.model->tensors().embedding.options());
   const int count = options.windows_per_step;
   std::vector<std::vector<TokenId>> windows;
   for (int i = 0; i < count; ++i) {
@@ -178,7 +184,7 @@ std::vector<at::Tensor> SumGradients(const Run& run, const std::vector<WindowRes
     at::Tensor sum = at::zeros_like(named[i].second);
     for (const WindowResult& result : results) {
       if (result.gradients[i].defined())
-        sum.add_(result.gradients[i].to(at::kFloat), 1.0 / static_cast<double>(results.size()));
+        sum.add_(result.gradients[i].to(sum.options()), 1.0 / static_cast<double>(results.size()));
     }
     sums.push_back(sum);
   }

@@ -27,7 +27,8 @@ struct TrainOptions {
   int64_t steps = 0;   // 0: as many as `minutes` allow
   double minutes = 0;  // 0: until `steps`
   uint64_t seed = 0;
-  int threads = 0;  // 0: one per core
+  std::string device = "cpu";  // that samples are drawn and windows computed on, as LoadOptions::device
+  int threads = 0;             // 0: one per core
   int windows_per_step = 2;
   int uses_per_sample = 1;  // with other anchors each time
   double checkpoint_minutes = 5;

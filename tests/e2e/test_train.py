@@ -5,9 +5,13 @@ import os
 import signal
 import struct
 import subprocess
+import sys
 import time
 
 import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "bench"))
+import random_model  # noqa: E402
 
 TRAIN = os.path.join(os.environ["TEST_BUILD_DIR"], "bin", "pass-train")
 MODEL = os.environ["TEST_MODEL"]
@@ -67,6 +71,26 @@ def test_an_interrupted_run_resumes_to_the_same_weights(samples, tmp_path, signa
     done = train(*flags(samples, out, "--resume"))
     assert done.returncode == 0, done.stderr
     assert tensors(out) == tensors(samples / "whole.safetensors")
+
+
+def test_another_device_reaches_the_same_weights_from_the_same_samples(samples, tmp_path):
+    out = tmp_path / "aten.safetensors"
+    done = train(*flags(samples, out, "--device", "aten:cpu"))
+    assert done.returncode == 0, done.stderr
+    assert tensors(out) == tensors(samples / "whole.safetensors")
+
+
+def test_samples_are_drawn_on_the_device_that_is_named(tmp_path):
+    random_model.write_model(tmp_path / "model", "tiny")
+    arguments = [*TINY, "--out", tmp_path / "x.safetensors", "--steps", "1", "--device", "cuda:mock"]
+    arguments[arguments.index("--model") + 1] = tmp_path / "model"
+    arguments[arguments.index("--window") + 1] = 96  # its tokens are bytes: the longest prompt must fit
+    done = train(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "x.safetensors").exists()
+    arguments[-1] = "cuda:77"
+    done = train(*arguments)
+    assert done.returncode == 2 and "--device cuda:77: " in done.stderr
 
 
 def test_a_damaged_checkpoint_is_refused_and_the_older_one_used(samples, tmp_path):

@@ -69,6 +69,9 @@ TEST(CheckMemory, RefusesKeysAndValuesThatCannotFit) {
   EXPECT_TRUE(CheckMemory(config, int64_t{100} << 20).ok());
   const absl::Status refused = CheckMemory(config, int64_t{99} << 20);
   EXPECT_THAT(std::string(refused.message()), AllOf(HasSubstr("--kv-cache-mib 100"), HasSubstr("99 MiB")));
+  config.kv_cache_mib = 0;
+  EXPECT_THAT(std::string(CheckMemory(config, int64_t{99} << 20).message()),
+              HasSubstr("--kv-cache-mib 1024"));
   config.device = "cuda";
   EXPECT_TRUE(CheckMemory(config, 0).ok());
 }

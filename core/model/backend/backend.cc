@@ -7,6 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/backend/aten/aten_backend.h"
 #include "core/model/backend/cpu/cpu_backend.h"
+#include "core/model/backend/cuda/cuda_backend.h"
+#include "core/model/backend/cuda/cuda_graph.h"
+#include "core/model/backend/cuda/rerun_graph.h"
 
 namespace pass {
 
@@ -15,14 +18,22 @@ std::unique_ptr<Linear> Backend::MakeStoredLinear(std::span<const StoredRows> /*
   return nullptr;
 }
 
+StepOutputs Backend::Run(const ForwardPlan& plan, const Step& step) { return step(plan); }
+
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const std::string& device, ComputeType type) try {
   constexpr std::string_view kAten = "aten:";
+  const auto typed = at::TensorOptions().dtype(type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat);
+  if (device == "cuda:mock") {
+    return std::make_unique<CudaBackend>(typed.device(at::kCPU), std::make_unique<RerunRecorder>());
+  }
   const bool aten = device.starts_with(kAten);
-  const auto options = at::TensorOptions()
-                           .dtype(type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat)
-                           .device(at::Device(aten ? device.substr(kAten.size()) : device));
+  const auto options = typed.device(at::Device(aten ? device.substr(kAten.size()) : device));
   at::empty({1}, options);  // fails now, by name, where the device is missing
-  if (options.device().is_cpu() && !aten) return std::make_unique<CpuBackend>(options);
+  if (aten) return std::make_unique<AtenBackend>(options);
+  if (options.device().is_cpu()) return std::make_unique<CpuBackend>(options);
+  if (options.device().is_cuda()) {
+    return std::make_unique<CudaBackend>(options, MakeCudaGraphRecorder(options.device()));
+  }
   return std::make_unique<AtenBackend>(options);
 } catch (const std::exception&) {
   return absl::InvalidArgumentError(

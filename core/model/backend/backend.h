@@ -2,7 +2,7 @@
 // and the operators of a layer. The step itself is written once, in transformer.cc, over this interface.
 //
 // `cpu` (backend/cpu) has own kernels. `aten` (backend/aten) has the same in ATen's operators: any device, and the oracle of
-// the tests.
+// the tests. `cuda` (backend/cuda) has ATen's operators at fixed shapes, recorded once and replayed.
 //
 // Shapes: R rows of a forward, d the width of the residual stream. Tensors are contiguous and on the device; T is the compute
 // type, bf16 or fp32. Thread: the engine's.
@@ -11,6 +11,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,8 +44,14 @@ struct ForwardPlan {
   virtual ~ForwardPlan() = default;
 
   at::Tensor positions;  // int32 or int64 [R]
-  at::Tensor adapted;    // int64: the look-ahead rows, ascending
+  at::Tensor adapted;    // the look-ahead rows, as this backend's linears take them
   at::Tensor wanted;     // int64: the rows whose output is read, ascending
+};
+
+// What a step leaves of the wanted rows, in their order; undefined where there are none.
+struct StepOutputs {
+  at::Tensor states;  // T [wanted, d], the output of the final norm
+  at::Tensor logits;  // T [wanted, vocab]
 };
 
 class Backend {
@@ -53,6 +60,9 @@ class Backend {
 
   // Compute type and device.
   const at::TensorOptions& options() const { return options_; }
+
+  // Of the device's own memory, what nothing holds. None: it computes in the machine's.
+  virtual std::optional<int64_t> FreeBytes() const { return std::nullopt; }
 
   // What it cannot compute, INVALID_ARGUMENT: a model's shape, in words that go behind the model's path, and weights of this
   // type, with flag and cure.
@@ -73,6 +83,14 @@ class Backend {
 
   // Parents come before their children. The page tables are borrowed until the forward ends.
   virtual std::unique_ptr<ForwardPlan> Plan(std::span<const StepRow> rows) const = 0;
+
+  // The step of a model on a plan of this backend. It reads nothing but the plan, the weights and its own buffers, and is the
+  // same function at every call.
+  using Step = std::function<StepOutputs(const ForwardPlan&)>;
+  // Runs it: as a whole, in parts, or by doing again what an earlier call of the same shape did to the device.
+  virtual StepOutputs Run(const ForwardPlan& plan, const Step& step);
+  // Rows that a plan has at least, if need be beyond those that it was asked for.
+  virtual int64_t least_rows() const { return 1; }
 
   // residual fp32 [R, d] = the rows' inputs. `embedding`: T [vocab, d], times `multiplier`; `lookahead`: fp32 [L, d], or
   // undefined.
@@ -101,8 +119,8 @@ class Backend {
   at::TensorOptions options_;
 };
 
-// By the name of a device: "cpu", "cuda" or "cuda:1", and "aten:cpu" for ATen's operators on the CPU, which is slow and for
-// tests. INVALID_ARGUMENT: this LibTorch has no such device.
+// By the name of a device: "cpu", "cuda" or "cuda:1"; and for tests, all slow: "aten:cpu" and "aten:cuda" for ATen's operators
+// there, "cuda:mock" for the cuda backend on the CPU. INVALID_ARGUMENT: this LibTorch has no such device.
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const std::string& device, ComputeType type);
 
 }  // namespace pass

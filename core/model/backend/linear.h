@@ -9,8 +9,8 @@
 
 namespace pass {
 
-// W [out, in]. x: [rows, in], compute type, contiguous, on the device. `adapted`: int64 [n] on the device, the rows that the
-// adapter is added to, ascending; undefined: none.
+// W [out, in]. x: [rows, in], compute type, contiguous, on the device. `adapted`: the rows that the adapter is added to, in
+// the form of the backend's plans, on the device; undefined: none.
 class Linear {
  public:
   virtual ~Linear() = default;

@@ -19,11 +19,21 @@ inline at::Tensor ToTensor(const Bf16Matrix& matrix, const at::TensorOptions& op
       .to(options, /*non_blocking=*/false, /*copy=*/true);
 }
 
+// A tensor on the host, in memory that a GPU reads by itself: a copy from it does not hold the host up.
+inline at::Tensor Pinned(const at::Tensor& host, at::Device device) {
+  return device.is_cuda() ? host.pin_memory() : host;
+}
+
+// Copied to the device, where that is another.
+inline at::Tensor Upload(const at::Tensor& host, at::Device device) {
+  return device.is_cpu() ? host : Pinned(host, device).to(device, /*non_blocking=*/true);
+}
+
 // [n, d]: these rows of table [*, d], in this order. The numbers are uploaded.
 template <typename Number>
 at::Tensor RowsOf(const at::Tensor& table, std::span<const Number> rows) {
   const std::vector<int64_t> index(rows.begin(), rows.end());
-  return table.index_select(0, at::tensor(index, at::kLong).to(table.device()));
+  return table.index_select(0, Upload(at::tensor(index, at::kLong), table.device()));
 }
 
 }  // namespace pass

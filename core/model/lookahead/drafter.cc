@@ -88,22 +88,6 @@ at::Tensor Drafter::Advance(std::span<const ProposalRequest> requests, std::span
   return head_->Advance(RowsOf(states_, std::span<const int64_t>(slots)), previous);
 }
 
-// The frequent tokens of all recurrent drafts at once, so that their rows of lm_head are read once.
-void Drafter::ScoreFrequent(const at::Tensor& states, std::span<Job> jobs) const {
-  std::vector<int64_t> rows;
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    if (jobs[i].draft.recurrent) rows.push_back(static_cast<int64_t>(i));
-  }
-  if (rows.empty()) return;
-  const at::Tensor scores = head_->ScoreFrequent(
-      rows.size() == jobs.size() ? states : RowsOf(states, std::span<const int64_t>(rows)));
-  const int64_t count = scores.size(1);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    std::vector<float>& of_job = jobs[static_cast<size_t>(rows[i])].scores;
-    std::copy_n(scores.data_ptr<float>() + static_cast<int64_t>(i) * count, count, of_job.end() - count);
-  }
-}
-
 void Drafter::Score(const at::Tensor& states, std::span<const Candidates> candidates,
                     std::span<Job> jobs) const {
   std::vector<DraftHead::ScoreTask> tasks;
@@ -111,11 +95,12 @@ void Drafter::Score(const at::Tensor& states, std::span<const Candidates> candid
     const std::span<const TokenId> ids = candidates[jobs[i].candidates].ids;
     jobs[i].scores.resize(ids.size());
     const size_t own = ids.size() - (jobs[i].draft.recurrent ? head_->frequent_tokens().size() : 0);
+    const std::span<float> scores = jobs[i].scores;
     tasks.push_back({.state = static_cast<int64_t>(i),
                      .ids = ids.first(own),
-                     .out = std::span(jobs[i].scores).first(own)});
+                     .out = scores.first(own),
+                     .frequent_out = scores.subspan(own)});
   }
-  ScoreFrequent(states, jobs);
   head_->Score(states, tasks);
 }
 

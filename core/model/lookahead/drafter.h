@@ -57,7 +57,6 @@ class Drafter {
   // The next states [n, d].
   at::Tensor Advance(std::span<const ProposalRequest> requests, std::span<const Job> jobs) const;
   void Score(const at::Tensor& states, std::span<const Candidates> candidates, std::span<Job> jobs) const;
-  void ScoreFrequent(const at::Tensor& states, std::span<Job> jobs) const;
   int64_t KeepState(const at::Tensor& states, int64_t row);
 
   int64_t vocab_size_;

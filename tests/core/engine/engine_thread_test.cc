@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
 
 #include "tests/core/engine/engine_rig.h"
 
@@ -177,6 +180,52 @@ TEST_F(EngineThreadTest, IsBusyDuringAForwardAndBeatsAfterIt) {
   gate_.Open();
   EXPECT_TRUE(thread_->Drain(absl::InfiniteFuture()));
   EXPECT_GE(thread_->last_heartbeat(), before);
+}
+
+TEST_F(EngineThreadTest, EndsEveryRequestAndSaysSoOnceWhenTheDeviceIsLost) {
+  model_.OnForward([this](std::span<const Row>) {
+    gate_.Wait();
+    return absl::UnavailableError("CUDA error: an illegal memory access was encountered");
+  });
+  absl::Notification lost;
+  thread_ = std::make_unique<EngineThread>(
+      std::make_unique<Engine>(&model_, &tokenizer_, std::vector<TokenId>{},
+                               EngineOptions{.max_sequences = 1}, nullptr, &clock_),
+      /*max_queue=*/64, &clock_, [&] { lost.Notify(); });  // a second call would end the program
+  std::vector<std::shared_ptr<RecordingSink>> sinks;
+  const auto submit = [&] {
+    sinks.push_back(std::make_shared<RecordingSink>());
+    ASSERT_TRUE(thread_->Submit(Request("0", 50), sinks.back()).ok());
+  };
+  for (int i = 0; i < 3; ++i) submit();
+  gate_.AwaitArrival();
+  gate_.Open();
+  lost.WaitForNotification();
+  for (const auto& sink : sinks) {
+    ASSERT_TRUE(sink->WaitFinished());
+    EXPECT_TRUE(absl::IsInternal(sink->finish()->error)) << sink->finish()->error;
+  }
+  const int forwards = model_.num_forwards();
+  submit();
+  ASSERT_TRUE(sinks.back()->WaitFinished());
+  EXPECT_TRUE(absl::IsInternal(sinks.back()->finish()->error));
+  EXPECT_TRUE(thread_->Drain(absl::InfiniteFuture()));
+  EXPECT_EQ(model_.num_forwards(), forwards);
+}
+
+TEST_F(EngineThreadTest, GoesOnAfterAForwardThatFailed) {
+  bool failed = false;
+  model_.OnForward([&](std::span<const Row>) {
+    return std::exchange(failed, true) ? absl::OkStatus() : absl::InternalError("out of luck");
+  });
+  Start();
+  const auto first = std::make_shared<RecordingSink>(), second = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(thread_->Submit(Request("0", 5), first).ok());
+  ASSERT_TRUE(first->WaitFinished());
+  EXPECT_TRUE(absl::IsInternal(first->finish()->error));
+  ASSERT_TRUE(thread_->Submit(Request("0", 5), second).ok());
+  ASSERT_TRUE(second->WaitFinished());
+  EXPECT_EQ(second->text(), "12345");
 }
 
 TEST_F(EngineThreadTest, TakesRequestsAndCancelsFromManyThreads) {

@@ -166,23 +166,22 @@ std::unique_ptr<Checkpoint> MakeRandomCheckpoint(const ModelConfig& config, uint
   return std::make_unique<RandomCheckpoint>(config, seed);
 }
 
-std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
-                                             const RandomLookahead& lookahead, int64_t kv_pages,
-                                             WeightType weight_type, std::string device) {
-  if (weight_type != WeightType::kComputeType) device = "cpu";
+namespace {
+
+std::unique_ptr<Transformer> OnBackend(const ModelConfig& config, std::unique_ptr<Backend> backend,
+                                       ComputeType type, uint64_t seed, const RandomLookahead& lookahead,
+                                       int64_t kv_pages, WeightType weight_type, std::string device) {
   const RandomCheckpoint checkpoint(config, seed);
-  auto backend = MakeBackend(device, type);
-  PASS_CHECK(backend.ok());
-  auto weights = LoadWeights(checkpoint, **backend, /*plain_lm_head=*/true, nullptr, weight_type);
+  auto weights = LoadWeights(checkpoint, *backend, /*plain_lm_head=*/true, nullptr, weight_type);
   PASS_CHECK(weights.ok());
   const int64_t page_bytes = KvCache::PageBytes(config, type == ComputeType::kBf16 ? 2 : 4);
   constexpr int kMaxRows = 256;
-  KvCache cache(config, **backend, kv_pages * page_bytes, kMaxRows);
+  KvCache cache(config, *backend, kv_pages * page_bytes, kMaxRows);
   const LookaheadTokens tokens = MakeRandomLookahead(config, lookahead, seed + 1);
   const ModelInfo info{.name = "random",
                        .architecture = config.architecture,
                        .dtype = type == ComputeType::kBf16 ? "bf16" : "fp32",
-                       .device = device,
+                       .device = std::move(device),
                        .fingerprint = checkpoint.Fingerprint(),
                        .vocab_size = config.vocab_size,
                        .context_length = config.context_length,
@@ -193,9 +192,25 @@ std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeT
                        .has_head = lookahead.hidden > 0,
                        .shortlist_size = static_cast<int>(std::min<int64_t>(128, config.vocab_size)),
                        .max_batch_rows = kMaxRows};
-  LookaheadWeights lookahead_weights = MakeLookaheadWeights(tokens, **backend, *weights);
-  return std::make_unique<Transformer>(config, info, *std::move(backend), *std::move(weights),
+  LookaheadWeights lookahead_weights = MakeLookaheadWeights(tokens, *backend, *weights);
+  return std::make_unique<Transformer>(config, info, std::move(backend), *std::move(weights),
                                        std::move(lookahead_weights), std::move(cache), /*num_threads=*/2);
+}
+
+}  // namespace
+
+std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeType type, uint64_t seed,
+                                             const RandomLookahead& lookahead, int64_t kv_pages,
+                                             WeightType weight_type, std::string device) {
+  if (weight_type != WeightType::kComputeType) device = "cpu";
+  auto backend = MakeBackend(device, type);
+  PASS_CHECK(backend.ok());
+  return OnBackend(config, *std::move(backend), type, seed, lookahead, kv_pages, weight_type, device);
+}
+
+std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, std::unique_ptr<Backend> backend) {
+  return OnBackend(config, std::move(backend), ComputeType::kFp32, /*seed=*/1, /*lookahead=*/{},
+                   /*kv_pages=*/64, WeightType::kComputeType, "given");
 }
 
 }  // namespace pass::testing

@@ -41,5 +41,7 @@ std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeT
                                              const RandomLookahead& lookahead, int64_t kv_pages = 64,
                                              WeightType weight_type = WeightType::kComputeType,
                                              std::string device = TestDevice());
+// In fp32, without look-ahead tokens, on this backend.
+std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, std::unique_ptr<Backend> backend);
 
 }  // namespace pass::testing

@@ -1,5 +1,7 @@
 #include "core/model/backend/aten/aten_backend.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
+
 #include "absl/strings/str_cat.h"
 #include "core/model/backend/aten/aten_draft_head.h"
 #include "core/model/backend/aten/aten_kv_store.h"
@@ -7,6 +9,14 @@
 #include "core/model/backend/aten/aten_plan.h"
 
 namespace pass {
+
+std::optional<int64_t> AtenBackend::FreeBytes() const {
+  const at::Device device = options().device();
+  if (device.is_cpu()) return std::nullopt;
+  at::DeviceAllocator* allocator = at::getDeviceAllocator(device.type());
+  allocator->emptyCache();  // what loading took and gave back
+  return static_cast<int64_t>(allocator->getMemoryInfo(device.has_index() ? device.index() : 0).first);
+}
 
 absl::Status AtenBackend::CheckWeights(WeightType type) const {
   if (type == WeightType::kComputeType) return absl::OkStatus();

@@ -8,10 +8,11 @@
 
 namespace pass {
 
-class AtenBackend final : public Backend {
+class AtenBackend : public Backend {
  public:
   explicit AtenBackend(const at::TensorOptions& options) : Backend(options) {}
 
+  std::optional<int64_t> FreeBytes() const override;
   absl::Status CheckShape(const ModelConfig& /*config*/) const override { return absl::OkStatus(); }
   // The compute type alone.
   absl::Status CheckWeights(WeightType type) const override;

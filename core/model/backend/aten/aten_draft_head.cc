@@ -22,31 +22,43 @@ at::Tensor AtenDraftHead::Advance(const at::Tensor& states, std::span<const Toke
   return at::add(states, at::linear(at::silu(at::linear(joined, w1_)), w2_));
 }
 
-void AtenDraftHead::Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const {
-  size_t most = 0;
-  for (const ScoreTask& task : tasks) most = std::max(most, task.ids.size());
-  if (most == 0) return;
-  std::vector<TokenId> ids;  // [tasks, most], filled up with token 0
+at::Tensor AtenDraftHead::Products(const at::Tensor& states, std::span<const ScoreTask> tasks,
+                                   size_t width) const {
+  std::vector<TokenId> ids;  // [tasks, width], filled up with token 0
   std::vector<int64_t> rows;
   for (const ScoreTask& task : tasks) {
     ids.insert(ids.end(), task.ids.begin(), task.ids.end());
     rows.push_back(task.state);
-    ids.resize(rows.size() * most);
+    ids.resize(rows.size() * width);
   }
   const at::Tensor weights = RowsOf(lm_head_, std::span<const TokenId>(ids))
-                                 .view({std::ssize(tasks), static_cast<int64_t>(most), states.size(1)});
+                                 .view({std::ssize(tasks), static_cast<int64_t>(width), states.size(1)});
   const at::Tensor of_tasks = RowsOf(states, std::span<const int64_t>(rows));
-  const at::Tensor scores =
-      at::matmul(weights.to(at::kFloat), of_tasks.to(at::kFloat).unsqueeze(-1)).to(at::kCPU);
-  const auto* from = scores.data_ptr<float>();
-  for (const ScoreTask& task : tasks) {
-    std::copy_n(from, task.out.size(), task.out.data());
-    from += most;
-  }
+  return at::matmul(weights.to(at::kFloat), of_tasks.to(at::kFloat).unsqueeze(-1)).squeeze(-1);
 }
 
-at::Tensor AtenDraftHead::ScoreFrequent(const at::Tensor& states) const {
-  return at::linear(states.to(at::kFloat), frequent_).to(at::kCPU);
+at::Tensor AtenDraftHead::FrequentProducts(const at::Tensor& states, std::span<const int64_t> rows) const {
+  return at::linear(RowsOf(states, rows).to(at::kFloat), frequent_);
+}
+
+void AtenDraftHead::Take(std::span<const at::Tensor> scores, size_t width, std::span<const ScoreTask> tasks) {
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& part : scores) parts.push_back(part.reshape(-1));
+  const at::Tensor all = at::cat(parts).to(at::kCPU);
+  const auto* from = all.data_ptr<float>();
+  for (const ScoreTask& task : tasks) {
+    std::copy_n(from, task.out.size(), task.out.data());
+    from += width;
+  }
+  TakeFrequent(from, tasks);
+}
+
+void AtenDraftHead::Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const {
+  size_t most = 0;
+  for (const ScoreTask& task : tasks) most = std::max(most, task.ids.size());
+  const std::vector<at::Tensor> scores = {Products(states, tasks, most),
+                                          FrequentProducts(states, StatesOfFrequent(tasks))};
+  Take(scores, most, tasks);
 }
 
 }  // namespace pass

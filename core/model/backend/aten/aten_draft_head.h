@@ -6,15 +6,22 @@
 
 namespace pass {
 
-class AtenDraftHead final : public DraftHead {
+class AtenDraftHead : public DraftHead {
  public:
   // `embedding` and `lm_head`: [vocab, d], compute type, on the device; kept.
   AtenDraftHead(const LookaheadHead& head, at::Tensor embedding, at::Tensor lm_head);
 
   at::Tensor Advance(const at::Tensor& states, std::span<const TokenId> previous) const override;
-  // All tasks in one product.
+  // All tasks in one product, and one more of the frequent tokens.
   void Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const override;
-  at::Tensor ScoreFrequent(const at::Tensor& states) const override;
+
+ protected:
+  // fp32 [tasks, width] on the device; what lies beyond a task's own ids is of token 0.
+  at::Tensor Products(const at::Tensor& states, std::span<const ScoreTask> tasks, size_t width) const;
+  // fp32 [rows, F] of these rows of the states, on the device.
+  at::Tensor FrequentProducts(const at::Tensor& states, std::span<const int64_t> rows) const;
+  // Hands out what was computed, in one download. `scores`: Products of all tasks, then FrequentProducts of StatesOfFrequent.
+  static void Take(std::span<const at::Tensor> scores, size_t width, std::span<const ScoreTask> tasks);
 
  private:
   at::Tensor embedding_, lm_head_;

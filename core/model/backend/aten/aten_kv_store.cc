@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/kernels/attention_plan.h"
+#include "core/model/backend/to_tensor.h"
 
 namespace pass {
 
@@ -19,7 +20,7 @@ void AtenKvStore::Copy(std::span<const int> rows, std::span<const int32_t> pages
   std::vector<int64_t> packed(rows.begin(), rows.end());  // rows, pages, places within them: one upload
   for (int32_t i = 0; i < count; ++i) packed.push_back(pages[(first + i) / kPageTokens]);
   for (int32_t i = 0; i < count; ++i) packed.push_back((first + i) % kPageTokens);
-  const at::Tensor all = at::tensor(packed, at::kLong).to(layers_.front().row_keys.device());
+  const at::Tensor all = Upload(at::tensor(packed, at::kLong), layers_.front().row_keys.device());
   const at::Tensor from = all.narrow(0, 0, count), page = all.narrow(0, count, count),
                    place = all.narrow(0, 2 * count, count);
   const at::indexing::Slice every_head;

@@ -19,9 +19,8 @@ void AtenLinear::Adapt(const LowRank& adapter) {
 at::Tensor AtenLinear::Multiply(const at::Tensor& x, const at::Tensor& adapted) const {
   at::Tensor y = at::linear(x, weight_);
   if (bias_.defined()) y.add_(bias_);
-  if (a_.defined() && adapted.defined() && adapted.numel() > 0) {
-    y.index_add_(0, adapted, at::linear(at::linear(x.index_select(0, adapted), a_), b_));
-  }
+  // For all rows, whose number then is that of every other product.
+  if (a_.defined() && adapted.defined()) y = at::where(adapted, y + at::linear(at::linear(x, a_), b_), y);
   return y;
 }
 

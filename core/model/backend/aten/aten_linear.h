@@ -1,4 +1,4 @@
-// A linear by ATen.
+// A linear by ATen. `adapted`: bool [rows, 1].
 #pragma once
 
 #include "core/model/backend/linear.h"

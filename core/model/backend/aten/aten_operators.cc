@@ -5,17 +5,10 @@
 
 #include "core/model/backend/aten/aten_backend.h"
 #include "core/model/backend/aten/aten_plan.h"
+#include "core/model/backend/aten/rotated_heads.h"
 
 namespace pass {
 namespace {
-
-// The leading elements of each head, as many as the tables have; the others stay.
-at::Tensor RotateHalfSplit(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  const int64_t half = cos.size(-1);
-  const at::Tensor first = x.narrow(-1, 0, half), second = x.narrow(-1, half, half);
-  const at::Tensor rest = x.narrow(-1, 2 * half, x.size(-1) - 2 * half);
-  return at::cat({first * cos - second * sin, second * cos + first * sin, rest}, -1);
-}
 
 // The pages of each row's sequence: [pages, kv_heads, kPageTokens, head_dim] to fp32
 // [R, kv_heads, P * kPageTokens, head_dim].
@@ -44,7 +37,7 @@ at::Tensor Allowed(const AtenPlan& plan, int32_t window) {
 
 void AtenBackend::Embed(const ForwardPlan& plan, const at::Tensor& embedding, double multiplier,
                         const at::Tensor& lookahead, at::Tensor& residual) const {
-  const AtenPlan& rows = AtenPlan::Of(plan);
+  const auto& rows = static_cast<const EmbeddedRows&>(plan);
   at::Tensor embedded = embedding.index_select(0, rows.tokens).to(at::kFloat) * multiplier;
   if (lookahead.defined()) {
     const at::Tensor learned = lookahead.index_select(0, (rows.lookaheads - 1).clamp_min(0));
@@ -75,23 +68,10 @@ void AtenBackend::NormSegments(at::Tensor& x, int64_t first, int64_t segments, c
 
 void AtenBackend::RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const ForwardPlan& plan,
                             const HeadShape& shape, at::Tensor& query, KvLayer& layer) const {
-  const int64_t rows = qkv.size(0);
-  const at::Tensor heads = qkv.view({rows, shape.heads + 2 * shape.kv_heads, shape.head_dim});
-  at::Tensor q = heads.narrow(1, 0, shape.heads).to(at::kFloat);
-  at::Tensor k = heads.narrow(1, shape.heads, shape.kv_heads).to(at::kFloat);
-  const at::Tensor v = heads.narrow(1, shape.heads + shape.kv_heads, shape.kv_heads);
-  if (tables.cos.defined()) {
-    const at::Tensor cos = tables.cos.index_select(0, plan.positions).unsqueeze(1);
-    const at::Tensor sin = tables.sin.index_select(0, plan.positions).unsqueeze(1);
-    q = RotateHalfSplit(q, cos, sin);
-    k = RotateHalfSplit(k, cos, sin);
-  }
-  if (tables.query_scales.defined()) {
-    q = q * tables.query_scales.index_select(0, plan.positions).view({rows, 1, 1});
-  }
-  query.copy_(q * shape.score_scale());
-  layer.row_keys.narrow(0, 0, rows).copy_(k);
-  layer.row_values.narrow(0, 0, rows).copy_(v);
+  const RotatedHeads rotated = SplitAndRotate(qkv, tables, plan.positions, shape);
+  query.copy_(rotated.queries);
+  layer.row_keys.narrow(0, 0, qkv.size(0)).copy_(rotated.keys);
+  layer.row_values.narrow(0, 0, qkv.size(0)).copy_(rotated.values);
 }
 
 void AtenBackend::Attention(const ForwardPlan& plan, const HeadShape& shape, int32_t window,

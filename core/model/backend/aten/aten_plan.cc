@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/model/backend/to_tensor.h"
+
 namespace pass {
 namespace {
 
@@ -23,7 +25,7 @@ class Packed {
   int64_t Add(const std::vector<int64_t>& values) {
     return Add(values.size(), [&](size_t i) { return values[i]; });
   }
-  at::Tensor Upload(at::Device device) const { return at::tensor(values_, at::kLong).to(device); }
+  at::Tensor On(at::Device device) const { return Upload(at::tensor(values_, at::kLong), device); }
 
  private:
   std::vector<int64_t> values_;
@@ -58,10 +60,11 @@ at::Tensor BitsOf(const at::Tensor& words, int64_t count) {
 AtenPlan::AtenPlan(std::span<const StepRow> rows, at::Device device) {
   const auto count = static_cast<int64_t>(rows.size()), words = (count + kWordBits - 1) / kWordBits;
   int64_t most_pages = 0;
-  std::vector<int64_t> lookahead_rows, wanted_rows;
+  bool adapts = false;
+  std::vector<int64_t> wanted_rows;
   for (size_t i = 0; i < rows.size(); ++i) {
     most_pages = std::max(most_pages, NumPages(rows[i].attention.committed));
-    if (rows[i].lookahead > 0) lookahead_rows.push_back(static_cast<int64_t>(i));
+    adapts |= rows[i].lookahead > 0;
     if (rows[i].wanted) wanted_rows.push_back(static_cast<int64_t>(i));
   }
   const auto page = [&](size_t i) -> int64_t {
@@ -80,16 +83,16 @@ AtenPlan::AtenPlan(std::span<const StepRow> rows, at::Device device) {
       packed.Add(rows.size(), [&](size_t i) { return rows[i].attention.committed; });
   const int64_t first_page = packed.Add(static_cast<size_t>(count * most_pages), page);
   const int64_t first_word = packed.Add(AncestorWords(rows, words));
-  const int64_t first_adapted = packed.Add(lookahead_rows), first_wanted = packed.Add(wanted_rows);
+  const int64_t first_wanted = packed.Add(wanted_rows);
 
-  const at::Tensor all = packed.Upload(device);
+  const at::Tensor all = packed.On(device);
   tokens = all.narrow(0, first_token, count);
   lookaheads = all.narrow(0, first_lookahead, count);
   positions = all.narrow(0, first_position, count);
   committed = all.narrow(0, first_committed, count);
   pages = all.narrow(0, first_page, count * most_pages).view({count, most_pages});
   ancestors = BitsOf(all.narrow(0, first_word, count * words).view({count, words}), count);
-  adapted = all.narrow(0, first_adapted, std::ssize(lookahead_rows));
+  if (adapts) adapted = lookaheads.gt(0).unsqueeze(1);
   wanted = all.narrow(0, first_wanted, std::ssize(wanted_rows));
 }
 

@@ -5,11 +5,15 @@
 
 namespace pass {
 
-struct AtenPlan final : ForwardPlan {
-  // int64 [R]
+// What Embed looks up, int64 [R].
+struct EmbeddedRows : ForwardPlan {
   at::Tensor tokens;      // of look-ahead rows 0
   at::Tensor lookaheads;  // of ordinary rows 0
-  at::Tensor committed;   // tokens of the row's sequence
+};
+
+struct AtenPlan final : EmbeddedRows {
+  // int64 [R]: tokens of the row's sequence.
+  at::Tensor committed;
   // int64 [R, P]: the pages of the row's sequence, as many as the longest one has; 0 beyond its own.
   at::Tensor pages;
   // bool [R, R]: whether row i may read row j, itself or an ancestor.

@@ -79,6 +79,12 @@ at::Tensor CpuDraftHead::Advance(const at::Tensor& states, std::span<const Token
 
 void CpuDraftHead::Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const {
   const int64_t width = states.size(1);
+  if (const std::vector<int64_t> wanted = StatesOfFrequent(tasks); !wanted.empty()) {
+    const bool all = std::ssize(wanted) == states.size(0);
+    const at::Tensor scores =
+        frequent_.ToFloat(all ? states : RowsOf(states, std::span<const int64_t>(wanted)));
+    TakeFrequent(scores.data_ptr<float>(), tasks);
+  }
   const std::vector<Chunk> chunks = ChunksOf(tasks);
   ForComputeType(states, [&]<typename T>(T*) {
     ParallelFor(0, static_cast<int64_t>(chunks.size()), /*grain=*/1, [&](int64_t begin, int64_t end) {

@@ -18,7 +18,6 @@ class CpuDraftHead final : public DraftHead {
 
   at::Tensor Advance(const at::Tensor& states, std::span<const TokenId> previous) const override;
   void Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const override;
-  at::Tensor ScoreFrequent(const at::Tensor& states) const override { return frequent_.ToFloat(states); }
 
  private:
   at::Tensor embedding_, lm_head_;

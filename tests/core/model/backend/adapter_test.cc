@@ -52,8 +52,9 @@ TEST_P(AdapterOfType, AddsAsATenDoesToTheListedRowsAlone) {
     const at::Tensor x = Random({12, shape.in}), plain = linear.Multiply(x);
     for (const std::vector<int64_t>& rows : {std::vector<int64_t>{}, {3}, {0, 11}, {1, 2, 5, 6, 7, 9, 10}}) {
       const at::Tensor adapted = at::tensor(rows, at::kLong), y = linear.Multiply(x, adapted);
+      const at::Tensor listed_rows = at::zeros({12, 1}, at::kBool).index_fill_(0, adapted, 1);
       const at::Tensor expected =
-          (plain.to(at::kFloat) + alone.Multiply(x.to(at::kFloat), adapted)).to(GetParam());
+          (plain.to(at::kFloat) + alone.Multiply(x.to(at::kFloat), listed_rows)).to(GetParam());
       EXPECT_TRUE(at::allclose(y, expected, tolerance, tolerance));
       for (int64_t row = 0; row < 12; ++row) {
         const bool listed = std::ranges::find(rows, row) != rows.end();

@@ -1,12 +1,16 @@
-// A whole model on ATen's operators beside the same model on the CPU's own kernels, and what a forward there never does.
+// A whole model on ATen's operators, and on those that a GPU runs, beside the same model on the CPU's own kernels; and what a
+// forward there never does.
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tests/core/model/random_model.h"
@@ -30,20 +34,20 @@ const std::vector<Family>& Families() {
   return families;
 }
 
-class Backends : public ::testing::TestWithParam<Family> {
+class Backends : public ::testing::TestWithParam<std::tuple<Family, std::string>> {
  protected:
   void SetUp() override {
     cpu_ = Model("cpu");
-    aten_ = Model("aten:cpu");
+    other_ = Model(std::get<std::string>(GetParam()));
   }
 
   std::unique_ptr<Transformer> Model(const std::string& device) const {
-    return MakeRandomModel(GetParam().config, ComputeType::kFp32, /*seed=*/71,
+    return MakeRandomModel(std::get<Family>(GetParam()).config, ComputeType::kFp32, /*seed=*/71,
                            {.count = 3, .rank = 8, .hidden = 48}, /*kv_pages=*/64, WeightType::kComputeType,
                            device);
   }
 
-  std::unique_ptr<Transformer> cpu_, aten_;
+  std::unique_ptr<Transformer> cpu_, other_;
 };
 
 // A prompt of 37 tokens for one sequence and 5 for another, in one forward.
@@ -104,7 +108,7 @@ Opened Prefill(Transformer& model) {
 TEST_P(Backends, GiveTheSameLogitsForPromptsTreesAndLookaheadRows) {
   const SamplingOptions greedy{.temperature = 0};
   std::vector<at::Tensor> logits;
-  for (Transformer* model : {cpu_.get(), aten_.get()}) {
+  for (Transformer* model : {cpu_.get(), other_.get()}) {
     const Opened ids = Prefill(*model);
     logits.push_back(*model->ForwardLogits(Step(ids.first, ids.second, &greedy)));
     ASSERT_TRUE(model->Commit(ids.first, std::vector<int>{0, 1, 4}).ok());
@@ -119,7 +123,7 @@ TEST_P(Backends, DrawTheSameTokensAndProposeTheSameDrafts) {
   const SamplingOptions greedy{.temperature = 0};
   std::vector<std::vector<RowResult>> results;
   std::vector<std::vector<Proposal>> proposals;
-  for (Transformer* model : {cpu_.get(), aten_.get()}) {
+  for (Transformer* model : {cpu_.get(), other_.get()}) {
     const Opened ids = Prefill(*model);
     results.push_back(*model->Forward(Step(ids.first, ids.second, &greedy)));
     std::vector<ProposalRequest> requests = {
@@ -132,11 +136,11 @@ TEST_P(Backends, DrawTheSameTokensAndProposeTheSameDrafts) {
   for (size_t i = 0; i < results[0].size(); ++i) EXPECT_EQ(results[1][i].token, results[0][i].token) << i;
   for (const size_t round : {0, 1}) {
     for (size_t i = 0; i < proposals[round].size(); ++i) {
-      const Proposal &by_aten = proposals[round + 2][i], &expected = proposals[round][i];
-      ASSERT_EQ(by_aten.ids.size(), expected.ids.size());
+      const Proposal &by_other = proposals[round + 2][i], &expected = proposals[round][i];
+      ASSERT_EQ(by_other.ids.size(), expected.ids.size());
       for (size_t rank = 0; rank < 3; ++rank) {
-        EXPECT_EQ(by_aten.ids[rank], expected.ids[rank]);
-        EXPECT_NEAR(by_aten.log_probabilities[rank], expected.log_probabilities[rank], 1e-3);
+        EXPECT_EQ(by_other.ids[rank], expected.ids[rank]);
+        EXPECT_NEAR(by_other.log_probabilities[rank], expected.log_probabilities[rank], 1e-3);
       }
     }
   }
@@ -144,7 +148,7 @@ TEST_P(Backends, DrawTheSameTokensAndProposeTheSameDrafts) {
 
 TEST_P(Backends, KeepMoreDraftsThanTheyHaveRoomForAtFirst) {
   const SamplingOptions greedy{.temperature = 0};
-  for (Transformer* model : {cpu_.get(), aten_.get()}) {
+  for (Transformer* model : {cpu_.get(), other_.get()}) {
     const Opened ids = Prefill(*model);
     for (int round = 0; round < 40; ++round) {
       const auto results = model->Forward(Step(ids.first, ids.second, &greedy));
@@ -180,11 +184,11 @@ std::vector<std::string> WaitingOperatorsOf(const std::function<void()>& run) {
 
 TEST_P(Backends, NeverWaitForTheDeviceInsideAForward) {
   const SamplingOptions greedy{.temperature = 0};
-  const Opened ids = Prefill(*aten_);
+  const Opened ids = Prefill(*other_);
   const std::vector<Row> rows = Step(ids.first, ids.second, &greedy);
-  EXPECT_EQ(WaitingOperatorsOf([&] { ASSERT_TRUE(aten_->Forward(rows).ok()); }), std::vector<std::string>{});
+  EXPECT_EQ(WaitingOperatorsOf([&] { ASSERT_TRUE(other_->Forward(rows).ok()); }), std::vector<std::string>{});
   EXPECT_EQ(WaitingOperatorsOf([&] {
-              ASSERT_TRUE(aten_->Commit(ids.first, std::vector<int>{0, 1}).ok());
+              ASSERT_TRUE(other_->Commit(ids.first, std::vector<int>{0, 1}).ok());
             }),
             std::vector<std::string>{});
 }
@@ -195,8 +199,66 @@ TEST(WaitingOperators, AreSeenByTheTestThatForbidsThem) {
   EXPECT_FALSE(WaitingOperatorsOf([&] { (void)at::nonzero(x); }).empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(, Backends, ::testing::ValuesIn(Families()),
-                         [](const auto& test) { return test.param.name; });
+// Commits `count` tokens to a new sequence, a chunk at a time; the logits of the last one.
+std::pair<SequenceId, at::Tensor> ReadLongText(Transformer& model, int count) {
+  constexpr int kChunk = 150;  // several slices of a GPU, the last one not full
+  const SequenceId id = *model.Open(count + 8);
+  at::Tensor logits;
+  for (int first = 0; first < count; first += kChunk) {
+    std::vector<Row> rows;
+    std::vector<int> all;
+    for (int i = first; i < std::min(first + kChunk, count); ++i) {
+      all.push_back(static_cast<int>(rows.size()));
+      rows.push_back({.sequence = id,
+                      .token = (i * 29 + 11) % 96,
+                      .position = i,
+                      .parent = i == first ? kCommittedPrefix : all.back() - 1});
+    }
+    logits = *model.ForwardLogits(rows);
+    EXPECT_TRUE(model.Commit(id, all).ok());
+  }
+  return {id, logits[-1]};
+}
+
+ModelConfig Longer(ModelConfig config) {
+  config.context_length = 1024;
+  return config;
+}
+
+TEST(LongTexts, HaveTheSameLogitsWhereKeysAreReadInBlocks) {
+  for (const ModelConfig& config : {Longer(testing::TinyConfig()), Longer(testing::SandwichConfig())}) {
+    std::vector<at::Tensor> logits;
+    for (const char* device : {"cpu", "cuda:mock"}) {
+      const auto model = MakeRandomModel(config, ComputeType::kFp32, /*seed=*/71, {}, /*kv_pages=*/64,
+                                         WeightType::kComputeType, device);
+      logits.push_back(ReadLongText(*model, 700).second);
+    }
+    ExpectClose(logits[1], logits[0]);
+  }
+}
+
+TEST(LongTexts, DoNotChangeTheBitsOfShortOnesBesideThem) {
+  const auto model = MakeRandomModel(Longer(testing::SandwichConfig()), ComputeType::kBf16, /*seed=*/71, {},
+                                     /*kv_pages=*/64, WeightType::kComputeType, "cuda:mock");
+  const SequenceId text = ReadLongText(*model, 600).first, brief = ReadLongText(*model, 40).first;
+  const std::vector<Row> rows = {{.sequence = text, .token = 5, .position = 600},
+                                 {.sequence = brief, .token = 6, .position = 40}};
+  const at::Tensor together = *model->ForwardLogits(rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    for (int replay = 0; replay < 2; ++replay) {
+      const at::Tensor alone = *model->ForwardLogits(std::span(&rows[i], 1));
+      EXPECT_TRUE(alone[0].equal(together[static_cast<int64_t>(i)])) << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, Backends,
+                         ::testing::Combine(::testing::ValuesIn(Families()),
+                                            ::testing::Values("aten:cpu", "cuda:mock")),
+                         [](const auto& test) {
+                           const bool aten = std::get<std::string>(test.param) == "aten:cpu";
+                           return std::get<Family>(test.param).name + (aten ? "ByAten" : "AsOnCuda");
+                         });
 
 }  // namespace
 }  // namespace pass

@@ -11,6 +11,7 @@
 
 #include "core/model/backend/aten/aten_draft_head.h"
 #include "core/model/backend/cpu/cpu_draft_head.h"
+#include "core/model/backend/cuda/cuda_draft_head.h"
 #include "tests/core/model/random_model.h"
 
 namespace pass {
@@ -103,29 +104,40 @@ TEST_P(DrafterOfType, ScoresTokensAsATenDoes) {
   const at::Tensor expected = at::linear(states_.to(at::kFloat), lm_head_.to(at::kFloat));
   const std::vector<TokenId> ids = {7, 0, 95, 31, 4};
   std::vector<float> scores(ids.size());
-  head.Score(states_, std::vector<DraftHead::ScoreTask>{{.state = 3, .ids = ids, .out = scores}});
+  std::vector<float> frequent(head.frequent_tokens().size());
+  head.Score(states_,
+             std::vector<DraftHead::ScoreTask>{{.state = 3, .ids = ids, .out = scores, .frequent_out = {}},
+                                               {.state = 5, .ids = {}, .out = {}, .frequent_out = frequent}});
   for (size_t i = 0; i < ids.size(); ++i) EXPECT_NEAR(scores[i], expected[3][ids[i]].item<float>(), 1e-3);
-  const at::Tensor frequent = head.ScoreFrequent(states_);
-  for (size_t i = 0; i < head.frequent_tokens().size(); ++i) {
-    const float want = expected[5][head.frequent_tokens()[i]].item<float>();
-    EXPECT_NEAR(frequent[5][static_cast<int64_t>(i)].item<float>(), want, 1e-3);
+  for (size_t i = 0; i < frequent.size(); ++i) {
+    EXPECT_NEAR(frequent[i], expected[5][head.frequent_tokens()[i]].item<float>(), 1e-3);
   }
 }
 
 TEST_P(DrafterOfType, ScoresTokensInFp32OnEveryBackend) {
-  const AtenDraftHead by_aten(weights_, embedding_, lm_head_);
-  const CpuDraftHead head = Head();
-  const std::vector<TokenId> ids = {7, 0, 95, 31, 4}, others = {2};
-  std::vector<float> scores(5), expected(5), score(1), expected_score(1);
-  const auto tasks = [&](std::vector<float>& first, std::vector<float>& second) {
-    return std::vector<DraftHead::ScoreTask>{{.state = 3, .ids = ids, .out = first},
-                                             {.state = 8, .ids = others, .out = second}};
+  std::vector<TokenId> many;  // more than a piece of the GPU's head
+  for (TokenId id = 0; id < 300; ++id) many.push_back(id % static_cast<TokenId>(lm_head_.size(0)));
+  const std::vector<TokenId> one = {2};
+  const auto scores_of = [&](const DraftHead& head) {
+    const size_t num_frequent = head.frequent_tokens().size();
+    std::vector<float> all(many.size() + one.size() + 2 * num_frequent);
+    const std::span<float> out = all;
+    const std::span<float> frequent = out.subspan(many.size() + one.size());
+    head.Score(states_, std::vector<DraftHead::ScoreTask>{
+                            {.state = 3, .ids = many, .out = out.first(many.size()), .frequent_out = {}},
+                            {.state = 8,
+                             .ids = one,
+                             .out = out.subspan(many.size(), one.size()),
+                             .frequent_out = frequent.first(num_frequent)},
+                            {.state = 0, .ids = {}, .out = {}, .frequent_out = frequent.last(num_frequent)}});
+    return all;
   };
-  by_aten.Score(states_, tasks(scores, score));
-  head.Score(states_, tasks(expected, expected_score));
-  for (size_t i = 0; i < ids.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 1e-3);
-  EXPECT_NEAR(score[0], expected_score[0], 1e-3);
-  EXPECT_TRUE(at::allclose(by_aten.ScoreFrequent(states_), head.ScoreFrequent(states_), 1e-3, 1e-3));
+  const std::vector<float> expected = scores_of(Head());
+  for (const auto& [name, scores] :
+       {std::pair("aten", scores_of(AtenDraftHead(weights_, embedding_, lm_head_))),
+        std::pair("cuda", scores_of(CudaDraftHead(weights_, embedding_, lm_head_)))}) {
+    for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(scores[i], expected[i], 1e-3) << name << i;
+  }
 }
 
 TEST_P(DrafterOfType, ProposesARowsShortlistInTheHeadsOrder) {
@@ -155,7 +167,8 @@ TEST_P(DrafterOfType, ProposesTheBestOfAllCandidatesInARecurrentStep) {
   candidates.insert(recent.begin(), recent.end());
   const std::vector<TokenId> all(candidates.begin(), candidates.end());
   std::vector<float> scores(all.size());
-  head.Score(state, std::vector<DraftHead::ScoreTask>{{.state = 0, .ids = all, .out = scores}});
+  head.Score(state,
+             std::vector<DraftHead::ScoreTask>{{.state = 0, .ids = all, .out = scores, .frequent_out = {}}});
   std::map<TokenId, float> score_of;
   for (size_t i = 0; i < all.size(); ++i) score_of[all[i]] = scores[i];
   std::ranges::sort(scores, std::greater<>());

@@ -1,0 +1,41 @@
+#include "core/model/backend/cuda/cuda_backend.h"
+
+#include <ATen/ops/cat.h>
+
+#include <utility>
+#include <vector>
+
+#include "core/model/backend/cuda/cuda_draft_head.h"
+#include "core/model/backend/cuda/cuda_kv_store.h"
+
+namespace pass {
+
+std::unique_ptr<DraftHead> CudaBackend::MakeDraftHead(const LookaheadHead& head, const at::Tensor& embedding,
+                                                      const at::Tensor& lm_head) const {
+  return std::make_unique<CudaDraftHead>(head, embedding, lm_head);
+}
+
+std::unique_ptr<KvStore> CudaBackend::MakeKvStore(const ModelConfig& config, int64_t pages,
+                                                  int max_rows) const {
+  return std::make_unique<CudaKvStore>(config, options(), pages, max_rows);
+}
+
+std::unique_ptr<ForwardPlan> CudaBackend::Plan(std::span<const StepRow> rows) const {
+  return std::make_unique<SlicedPlan>(rows);
+}
+
+StepOutputs CudaBackend::Run(const ForwardPlan& plan, const Step& step) {
+  const SlicedPlan& sliced = SlicedPlan::Of(plan);
+  std::vector<at::Tensor> states, logits;
+  for (size_t i = 0; i < sliced.slices.size(); ++i) {
+    StepOutputs outputs = steps_.Run(sliced.slices[i], sliced.packed[static_cast<int64_t>(i)], step);
+    if (!outputs.states.defined()) continue;
+    states.push_back(std::move(outputs.states));
+    logits.push_back(std::move(outputs.logits));
+  }
+  if (states.empty()) return {};
+  if (states.size() == 1) return {.states = states.front(), .logits = logits.front()};
+  return {.states = at::cat(states), .logits = at::cat(logits)};
+}
+
+}  // namespace pass
