@@ -106,7 +106,8 @@ TEST_F(CompareTest, ReportsSayWhatWasMeasured) {
                   .lookahead_file = "tokens.safetensors",
                   .libtorch = "2.0",
                   .date = "2026-01-02",
-                  .machine = {.cpu = "a CPU", .threads = 2, .memory_read_bytes_per_second = 5e10}};
+                  .machine = {.cpu = "a CPU", .threads = 2, .memory_read_bytes_per_second = 5e10},
+                  .instruction_set = "avx2"};
   subject.model.fingerprint = "abc";
   const std::string page = MarkdownOf(subject, options, comparison);
   for (const char* words :
