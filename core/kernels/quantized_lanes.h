@@ -15,19 +15,7 @@
 namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
 
-// Outputs of a register.
-#if defined(__AVX512F__)
-constexpr int kWidth = 16;
-#elif defined(__AVX2__)
-constexpr int kWidth = 8;
-#else
-constexpr int kWidth = 4;
-#endif
-typedef float Floats __attribute__((vector_size(kWidth * sizeof(float))));
-typedef int32_t Ints __attribute__((vector_size(kWidth * sizeof(int32_t))));
-typedef uint32_t Bits __attribute__((vector_size(kWidth * sizeof(uint32_t))));
-
-constexpr int kBlockRegisters = kLinearBlock / kWidth;
+constexpr int kBlockRegisters = kLinearBlock / kRegisterWidth;
 constexpr int kQuads = kQuantizedGroup / 4;       // of a group: four inputs that a lane takes at once
 constexpr int64_t kQuadBytes = 4 * kLinearBlock;  // codes of 8 bits of four inputs, of 4 bits of eight
 constexpr int64_t kScaleBytes = 2 * kLinearBlock;
@@ -44,72 +32,78 @@ template <QuantizedForm kForm>
 constexpr int64_t kCodesAt = QuantizedGroupBytes(kForm) -
                              (HasFourBits(kForm) ? kQuads / 2 : kQuads) * kQuadBytes;  // of a group
 
-PASS_INLINE Bits LoadBits(const std::byte* from) {
-  Bits bits;
-  std::memcpy(&bits, from, sizeof(bits));
-  return bits;
-}
+// Rows of one block.
+struct BlockRows {
+  const InputGroup* x;  // of the first row
+  int64_t all_rows;     // of the forward: groups are so far apart
+  const std::byte* block;
+  int64_t groups;
+  const std::byte* ahead;  // weights that are asked for: so many lines with each group
+  int64_t lines;
+};
 
-// kWidth numbers of binary16.
-PASS_INLINE Floats LoadHalves(const std::byte* from) {
+PASS_INLINE BitRegister LoadBits(const std::byte* from) { return (BitRegister)LoadRegister(from); }
+
+// kRegisterWidth numbers of binary16.
+PASS_INLINE Register LoadHalves(const std::byte* from) {
 #if defined(__AVX512F__)
-  return (Floats)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  return (Register)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 #elif defined(__F16C__)
-  return (Floats)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  return (Register)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 #else  // HalfToFloat of core/base/half.h; a scale is finite
-  typedef uint16_t Halves __attribute__((vector_size(kWidth * sizeof(uint16_t))));
+  typedef uint16_t Halves __attribute__((vector_size(kRegisterWidth * sizeof(uint16_t))));
   Halves halves;
   std::memcpy(&halves, from, sizeof(halves));
-  const Bits bits = __builtin_convertvector(halves, Bits);
-  const Floats magnitude = (Floats)((bits & 0x7fffu) << 13) * 0x1p112f;
-  return (Floats)((Bits)magnitude | (bits & 0x8000u) << 16);
+  const BitRegister bits = __builtin_convertvector(halves, BitRegister);
+  const Register magnitude = (Register)((bits & 0x7fffu) << 13) * 0x1p112f;
+  return (Register)((BitRegister)magnitude | (bits & 0x8000u) << 16);
 #endif
 }
 
 // a * b + c, rounded once where the CPU can.
-PASS_INLINE Floats MultiplyAdd(Floats a, Floats b, Floats c) {
+PASS_INLINE Register MultiplyAdd(Register a, Register b, Register c) {
 #if defined(__AVX512F__)
-  return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+  return (Register)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined(__FMA__)
-  return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+  return (Register)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #else
   return a * b + c;
 #endif
 }
 
 // Two quads of inputs from eight nibbles of each output.
-PASS_INLINE void SplitNibbles(const std::byte* codes, Bits* low, Bits* high) {
-  const Bits packed = LoadBits(codes);
+PASS_INLINE void SplitNibbles(const std::byte* codes, BitRegister* low, BitRegister* high) {
+  const BitRegister packed = LoadBits(codes);
   *low = packed & 0x0f0f0f0fu;
   *high = packed >> 4 & 0x0f0f0f0fu;
 }
 
 // What the codes' zero adds to the sum of products with part `part` of a group.
 template <QuantizedForm kForm>
-PASS_INLINE Ints StartOf(const InputGroup& x, int part) {
-  if constexpr (HasMinimum(kForm)) return Ints{};
-  if constexpr (kParts < kForm >> 1) return x.start8_halves[part] - Ints{};
-  return (HasFourBits(kForm) ? x.start4 : x.start8) - Ints{};
+PASS_INLINE IntRegister StartOf(const InputGroup& x, int part) {
+  if constexpr (HasMinimum(kForm)) return IntRegister{};
+  if constexpr (kParts < kForm >> 1) return x.start8_halves[part] - IntRegister{};
+  return (HasFourBits(kForm) ? x.start4 : x.start8) - IntRegister{};
 }
 
 // What products that share a scale add to y, of kRows rows and kColumns registers of outputs; sum_of(r, c) is their sum.
 template <int kRows, int kColumns, typename SumOf>
 PASS_INLINE void AddProducts(const std::byte* scales, const InputGroup* x, SumOf sum_of,
-                             Floats (&y)[kRows][kColumns]) {
+                             Register (&y)[kRows][kColumns]) {
   for (int c = 0; c < kColumns; ++c) {
-    const Floats scale = LoadHalves(scales + c * kWidth * 2);
+    const Register scale = LoadHalves(scales + c * kRegisterWidth * 2);
     for (int r = 0; r < kRows; ++r) {
-      y[r][c] = MultiplyAdd(__builtin_convertvector(sum_of(r, c), Floats), scale * x[r].scale, y[r][c]);
+      y[r][c] = MultiplyAdd(__builtin_convertvector(sum_of(r, c), Register), scale * x[r].scale, y[r][c]);
     }
   }
 }
 
 // What a group's minima add to y.
 template <int kRows, int kColumns>
-PASS_INLINE void AddMinima(const std::byte* minima, const InputGroup* x, Floats (&y)[kRows][kColumns]) {
+PASS_INLINE void AddMinima(const std::byte* minima, const InputGroup* x, Register (&y)[kRows][kColumns]) {
   for (int c = 0; c < kColumns; ++c) {
-    const Floats minimum = LoadHalves(minima + c * kWidth * 2);
-    for (int r = 0; r < kRows; ++r) y[r][c] = MultiplyAdd(minimum, x[r].scaled_sum - Floats{}, y[r][c]);
+    const Register minimum = LoadHalves(minima + c * kRegisterWidth * 2);
+    for (int r = 0; r < kRows; ++r) y[r][c] = MultiplyAdd(minimum, x[r].scaled_sum - Register{}, y[r][c]);
   }
 }
 

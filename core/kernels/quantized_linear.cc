@@ -12,23 +12,24 @@ constexpr int kSums = 8, kMostColumns = 4;
 #endif
 constexpr int kMostRows = kSums;
 
-PASS_INLINE Ints Repeat(const void* four_bytes) {
+PASS_INLINE IntRegister Repeat(const void* four_bytes) {
   int32_t value;
   std::memcpy(&value, four_bytes, sizeof(value));
-  return value - Ints{};
+  return value - IntRegister{};
 }
 
 #if !defined(__AVX512VNNI__)
 // Sums of two products of 16-bit numbers.
-PASS_INLINE Ints MultiplyPairs(Bits a, Ints b) {
+PASS_INLINE IntRegister MultiplyPairs(BitRegister a, IntRegister b) {
 #if defined(__AVX512F__)
-  return (Ints)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+  return (IntRegister)_mm512_madd_epi16((__m512i)a, (__m512i)b);
 #elif defined(__AVX2__)
-  return (Ints)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+  return (IntRegister)_mm256_madd_epi16((__m256i)a, (__m256i)b);
 #elif defined(__SSE2__)
-  return (Ints)_mm_madd_epi16((__m128i)a, (__m128i)b);
+  return (IntRegister)_mm_madd_epi16((__m128i)a, (__m128i)b);
 #else
-  return (Ints)(a & 0xffffu) * (b << 16 >> 16) + (Ints)(a >> 16) * (b >> 16);  // a: codes, below 2^15
+  return (IntRegister)(a & 0xffffu) * (b << 16 >> 16) +
+         (IntRegister)(a >> 16) * (b >> 16);  // a: codes, below 2^15
 #endif
 }
 #endif
@@ -36,7 +37,7 @@ PASS_INLINE Ints MultiplyPairs(Bits a, Ints b) {
 // Some sums of products with weights' codes: of kRows rows, kColumns registers of outputs.
 template <int kRows, int kColumns>
 struct Sums {
-  Ints of[kRows][kColumns];
+  IntRegister of[kRows][kColumns];
 
   template <QuantizedForm kForm>
   PASS_INLINE void Start(const InputGroup* x, int part) {
@@ -46,22 +47,22 @@ struct Sums {
   }
 
   // The codes of one quad of inputs.
-  PASS_INLINE void Add(const Bits (&codes)[kColumns], const InputGroup* x, int quad) {
+  PASS_INLINE void Add(const BitRegister (&codes)[kColumns], const InputGroup* x, int quad) {
 #if defined(__AVX512VNNI__)
     for (int r = 0; r < kRows; ++r) {
-      const Ints inputs = Repeat(x[r].codes + 4 * quad);
+      const IntRegister inputs = Repeat(x[r].codes + 4 * quad);
       for (int c = 0; c < kColumns; ++c) {
-        of[r][c] = (Ints)_mm512_dpbusd_epi32((__m512i)of[r][c], (__m512i)codes[c], (__m512i)inputs);
+        of[r][c] = (IntRegister)_mm512_dpbusd_epi32((__m512i)of[r][c], (__m512i)codes[c], (__m512i)inputs);
       }
     }
 #else  // even inputs and odd ones as 16-bit numbers: products of bytes might not fit their sums of 16 bits
-    Bits even[kColumns], odd[kColumns];
+    BitRegister even[kColumns], odd[kColumns];
     for (int c = 0; c < kColumns; ++c) {
       even[c] = codes[c] & 0x00ff00ffu;
       odd[c] = codes[c] >> 8 & 0x00ff00ffu;
     }
     for (int r = 0; r < kRows; ++r) {
-      const Ints even_inputs = Repeat(x[r].pairs[quad][0]), odd_inputs = Repeat(x[r].pairs[quad][1]);
+      const IntRegister even_inputs = Repeat(x[r].pairs[quad][0]), odd_inputs = Repeat(x[r].pairs[quad][1]);
       for (int c = 0; c < kColumns; ++c) {
         of[r][c] += MultiplyPairs(even[c], even_inputs);
         of[r][c] += MultiplyPairs(odd[c], odd_inputs);
@@ -75,46 +76,47 @@ template <int kRows, int kColumns>
 PASS_INLINE void AddEightBits(const std::byte* codes, const InputGroup* x, int begin, int end,
                               Sums<kRows, kColumns>& sums) {
   for (int quad = begin; quad < end; ++quad) {
-    Bits weights[kColumns];
+    BitRegister weights[kColumns];
     for (int c = 0; c < kColumns; ++c) {
-      weights[c] = LoadBits(codes + quad * kQuadBytes + c * static_cast<int64_t>(sizeof(Bits)));
+      weights[c] = LoadBits(codes + quad * kQuadBytes + c * static_cast<int64_t>(sizeof(BitRegister)));
     }
     sums.Add(weights, x, quad);
   }
 }
 
 template <int kColumns>
-PASS_INLINE void SplitColumns(const std::byte* codes, Bits (&low)[kColumns], Bits (&high)[kColumns]) {
+PASS_INLINE void SplitColumns(const std::byte* codes, BitRegister (&low)[kColumns],
+                              BitRegister (&high)[kColumns]) {
   for (int c = 0; c < kColumns; ++c) {
-    SplitNibbles(codes + c * static_cast<int64_t>(sizeof(Bits)), &low[c], &high[c]);
+    SplitNibbles(codes + c * static_cast<int64_t>(sizeof(BitRegister)), &low[c], &high[c]);
   }
 }
 
 #if defined(__AVX2__) && !defined(__AVX512VNNI__)
 // Products of two neighbours, summed in 16 bits: of all eight quads at most 8 * 2 * 15 * 127 = 30480, which fits.
-PASS_INLINE Ints MultiplyBytes(Bits codes, Ints inputs) {
+PASS_INLINE IntRegister MultiplyBytes(BitRegister codes, IntRegister inputs) {
 #if defined(__AVX512F__)
-  return (Ints)_mm512_maddubs_epi16((__m512i)codes, (__m512i)inputs);
+  return (IntRegister)_mm512_maddubs_epi16((__m512i)codes, (__m512i)inputs);
 #else
-  return (Ints)_mm256_maddubs_epi16((__m256i)codes, (__m256i)inputs);
+  return (IntRegister)_mm256_maddubs_epi16((__m256i)codes, (__m256i)inputs);
 #endif
 }
-PASS_INLINE Ints AddShorts(Ints a, Ints b) {
+PASS_INLINE IntRegister AddShorts(IntRegister a, IntRegister b) {
 #if defined(__AVX512F__)
-  return (Ints)_mm512_add_epi16((__m512i)a, (__m512i)b);
+  return (IntRegister)_mm512_add_epi16((__m512i)a, (__m512i)b);
 #else
-  return (Ints)_mm256_add_epi16((__m256i)a, (__m256i)b);
+  return (IntRegister)_mm256_add_epi16((__m256i)a, (__m256i)b);
 #endif
 }
 
 template <int kRows, int kColumns>
 PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<kRows, kColumns>& sums) {
-  Ints shorts[kRows][kColumns] = {};
+  IntRegister shorts[kRows][kColumns] = {};
   for (int quad = 0; quad < kQuads; quad += 2) {
-    Bits low[kColumns], high[kColumns];
+    BitRegister low[kColumns], high[kColumns];
     SplitColumns(codes + quad / 2 * kQuadBytes, low, high);
     for (int r = 0; r < kRows; ++r) {
-      const Ints first = Repeat(x[r].codes + 4 * quad), second = Repeat(x[r].codes + 4 * quad + 4);
+      const IntRegister first = Repeat(x[r].codes + 4 * quad), second = Repeat(x[r].codes + 4 * quad + 4);
       for (int c = 0; c < kColumns; ++c) {
         shorts[r][c] = AddShorts(shorts[r][c], MultiplyBytes(low[c], first));
         shorts[r][c] = AddShorts(shorts[r][c], MultiplyBytes(high[c], second));
@@ -123,7 +125,7 @@ PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<k
   }
   for (int r = 0; r < kRows; ++r) {
     for (int c = 0; c < kColumns; ++c) {
-      sums.of[r][c] += MultiplyPairs((Bits)shorts[r][c], Ints{} + 0x00010001);
+      sums.of[r][c] += MultiplyPairs((BitRegister)shorts[r][c], IntRegister{} + 0x00010001);
     }
   }
 }
@@ -131,7 +133,7 @@ PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<k
 template <int kRows, int kColumns>
 PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<kRows, kColumns>& sums) {
   for (int quad = 0; quad < kQuads; quad += 2) {
-    Bits low[kColumns], high[kColumns];
+    BitRegister low[kColumns], high[kColumns];
     SplitColumns(codes + quad / 2 * kQuadBytes, low, high);
     sums.Add(low, x, quad);
     sums.Add(high, x, quad + 1);
@@ -139,23 +141,12 @@ PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<k
 }
 #endif
 
-// Rows of one block.
-struct Tile {
-  const InputGroup* x;  // of the first row
-  int64_t all_rows;     // of the forward: groups are so far apart
-  const std::byte* block;
-  int64_t groups;
-  const std::byte* ahead;  // weights that are asked for: so many lines with each group
-  int64_t lines;
-  float (*y)[kLinearBlock];  // [rows]
-};
-
 template <QuantizedForm kForm, int kRows, int kColumns>
 PASS_INLINE void AddGroup(const std::byte* group, int column, const InputGroup* x,
-                          Floats (&y)[kRows][kColumns]) {
+                          Register (&y)[kRows][kColumns]) {
   constexpr int kPartQuads = kQuads / kParts<kForm>;
-  const std::byte* scales = group + column * kWidth * 2;
-  const std::byte* codes = group + kCodesAt<kForm> + column * kWidth * 4;
+  const std::byte* scales = group + column * kRegisterWidth * 2;
+  const std::byte* codes = group + kCodesAt<kForm> + column * kRegisterWidth * 4;
   for (int part = 0; part < kParts<kForm>; ++part) {
     Sums<kRows, kColumns> sums;
     sums.template Start<kForm>(x, part);
@@ -171,15 +162,15 @@ PASS_INLINE void AddGroup(const std::byte* group, int column, const InputGroup* 
 }
 
 template <QuantizedForm kForm, int kRows, int kColumns>
-void MultiplyColumns(const Tile& tile, int column) {
-  Floats y[kRows][kColumns] = {};
+void MultiplyColumns(const BlockRows& tile, int column, float (*sums)[kLinearBlock]) {
+  Register y[kRows][kColumns] = {};
   const std::byte *group = tile.block, *ahead = tile.ahead;
   const InputGroup* x = tile.x;
   for (int64_t g = 0; g < tile.groups; ++g, x += tile.all_rows, group += QuantizedGroupBytes(kForm)) {
     for (int64_t line = 0; line < tile.lines; ++line, ahead += kLine) __builtin_prefetch(ahead, 0, kLevel2);
     AddGroup<kForm, kRows, kColumns>(group, column, x, y);
   }
-  for (int r = 0; r < kRows; ++r) std::memcpy(tile.y[r] + column * kWidth, y[r], sizeof(y[r]));
+  for (int r = 0; r < kRows; ++r) std::memcpy(sums[r] + column * kRegisterWidth, y[r], sizeof(y[r]));
 }
 
 constexpr int ColumnsFor(int rows) {
@@ -191,12 +182,13 @@ constexpr int ColumnsFor(int rows) {
 // How often a tile goes over its block.
 constexpr int64_t PassesFor(int64_t rows) { return kBlockRegisters / ColumnsFor(static_cast<int>(rows)); }
 
-void MultiplyTile(QuantizedForm form, int64_t rows, Tile tile, int64_t ahead_bytes) {
+void MultiplyTile(QuantizedForm form, int64_t rows, BlockRows tile, int64_t ahead_bytes,
+                  float (*sums)[kLinearBlock]) {
   ForForm(form, [&]<QuantizedForm kForm>() {
     ForRows<kMostRows>(rows, [&]<int kRows>() {
       constexpr int kColumns = ColumnsFor(kRows);
       for (int column = 0; column < kBlockRegisters; column += kColumns) {
-        MultiplyColumns<kForm, kRows, kColumns>(tile, column);
+        MultiplyColumns<kForm, kRows, kColumns>(tile, column, sums);
         tile.ahead += ahead_bytes;
       }
     });
@@ -234,9 +226,8 @@ void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t e
                     .block = packed,
                     .groups = groups,
                     .ahead = ahead,
-                    .lines = lines,
-                    .y = sums},
-                   lines * groups * kLine);
+                    .lines = lines},
+                   lines * groups * kLine, sums);
       ahead += PassesFor(rows) * lines * groups * kLine;
       StoreRows(sums, rows, data, row, block, y);
       row += rows;

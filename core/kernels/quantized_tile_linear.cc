@@ -17,20 +17,10 @@ constexpr int kFewRows = 8;  // whose y registers hold for both halves of a bloc
 #define PASS_CODES_LEFT 3
 #define PASS_CODES_RIGHT 4
 
-// Rows of one block.
-struct Part {
-  const InputGroup* x;  // of the first row
-  int64_t all_rows;     // of the forward: groups are so far apart
-  const std::byte* block;
-  int64_t groups;
-  const std::byte* ahead;  // weights that are asked for: so many lines with each group
-  int64_t lines;
-};
-
 // Of a group, for one or both halves of a block.
 template <QuantizedForm kForm, int kColumns>
 struct alignas(64) Products {
-  int32_t sums[kParts<kForm>][kColumns][kTileRows][kWidth];
+  int32_t sums[kParts<kForm>][kColumns][kTileRows][kRegisterWidth];
   std::byte codes[HasFourBits(kForm) ? kQuads : 1][kColumns * kLine];  // of four bits, each in a byte
 };
 
@@ -38,7 +28,7 @@ template <QuantizedForm kForm, int kColumns>
 PASS_INLINE void Unpack(const std::byte* nibbles, Products<kForm, kColumns>* products) {
   for (int quad = 0; quad < kQuads; quad += 2, nibbles += kQuadBytes) {
     for (int c = 0; c < kColumns; ++c) {
-      Bits low, high;
+      BitRegister low, high;
       SplitNibbles(nibbles + c * kLine, &low, &high);
       std::memcpy(products->codes[quad] + c * kLine, &low, sizeof(low));
       std::memcpy(products->codes[quad + 1] + c * kLine, &high, sizeof(high));
@@ -74,10 +64,10 @@ PASS_INLINE void MultiplyGroup(const std::byte* codes, const InputGroup* x,
 // What a group adds to y.
 template <QuantizedForm kForm, int kRows, int kColumns>
 PASS_INLINE void AddGroup(const std::byte* scales, const InputGroup* x,
-                          const Products<kForm, kColumns>& products, Floats (&y)[kRows][kColumns]) {
+                          const Products<kForm, kColumns>& products, Register (&y)[kRows][kColumns]) {
   for (int p = 0; p < kParts<kForm>; ++p) {
     const auto sum_of = [&](int r, int c) {
-      Ints sum;
+      IntRegister sum;
       std::memcpy(&sum, products.sums[p][c][r], sizeof(sum));
       return sum + StartOf<kForm>(x[r], p);
     };
@@ -89,11 +79,11 @@ PASS_INLINE void AddGroup(const std::byte* scales, const InputGroup* x,
 // A tile's sums are not to be had before they have been stored, nor codes in tiles before they have been unpacked: with each
 // group that is added to y the next one is multiplied, and the one behind it unpacked.
 template <QuantizedForm kForm, int kRows, int kColumns>
-void MultiplyColumns(const Part& part, int column, float (*y)[kLinearBlock]) {
+void MultiplyColumns(const BlockRows& part, int column, float (*y)[kLinearBlock]) {
   constexpr int64_t kBytes = QuantizedGroupBytes(kForm);
   Products<kForm, kColumns> products[2];
-  Floats sums[kRows][kColumns] = {};
-  const std::byte *scales = part.block + column * kWidth * 2, *ahead = part.ahead;
+  Register sums[kRows][kColumns] = {};
+  const std::byte *scales = part.block + column * kRegisterWidth * 2, *ahead = part.ahead;
   const std::byte* codes = part.block + kCodesAt<kForm> + column * kLine;
   const InputGroup* x = part.x;
   const auto unpack = [&](int64_t g) {
@@ -113,7 +103,7 @@ void MultiplyColumns(const Part& part, int column, float (*y)[kLinearBlock]) {
     AddGroup(scales, x, products[g % 2], sums);
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int c = 0; c < kColumns; ++c) Store((Lanes)sums[r][c], y[r] + (column + c) * kWidth);
+    for (int c = 0; c < kColumns; ++c) Store((Lanes)sums[r][c], y[r] + (column + c) * kRegisterWidth);
   }
 }
 
@@ -146,12 +136,12 @@ void MultiplyQuantizedByTiles(const QuantizedData& data, T* y, int64_t begin, in
     for (int64_t first = 0; first < data.rows; first += at_once) {
       // The last rows go with some that were there before, so that all parts have the same shapes.
       const int64_t row = std::min(first, data.rows - at_once);
-      Part part{.x = reinterpret_cast<const InputGroup*>(data.x) + row,
-                .all_rows = data.rows,
-                .block = packed,
-                .groups = groups,
-                .ahead = ahead,
-                .lines = lines};
+      BlockRows part{.x = reinterpret_cast<const InputGroup*>(data.x) + row,
+                     .all_rows = data.rows,
+                     .block = packed,
+                     .groups = groups,
+                     .ahead = ahead,
+                     .lines = lines};
       float sums[kTileRows][kLinearBlock];
       ForForm(data.form, [&]<QuantizedForm kForm>() {
         ForRows<kTileRows>(at_once, [&]<int kRows>() {

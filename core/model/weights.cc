@@ -233,8 +233,9 @@ absl::StatusOr<at::Tensor> LoadFinalNorm(const Reader& reader) {
 
 }  // namespace
 
-at::ScalarType TypeForTorch(bool fp32) {
-  return fp32 || kernels::ActiveIsa() < kernels::Isa::kAvx512 ? at::kFloat : at::kBFloat16;
+at::ScalarType TypeForTorch(bool fp32, at::Device device) {
+  const bool slow_in_bf16 = device.is_cpu() && kernels::ActiveIsa() < kernels::Isa::kAvx512;
+  return fp32 || slow_in_bf16 ? at::kFloat : at::kBFloat16;
 }
 
 absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,

@@ -55,9 +55,9 @@ struct ModelWeights {
   int num_stored = 0, num_rounded = 0, num_plain = 0;
 };
 
-// bf16, but fp32 where that is asked for or this CPU has no AVX-512: for weights that LibTorch multiplies itself. Without AVX-512
-// it multiplies bf16 matrices in plain loops, which take 8 to 80 times as long as its products in fp32.
-at::ScalarType TypeForTorch(bool fp32);
+// bf16, but fp32 where that is asked for or the device is a CPU without AVX-512: for weights that LibTorch multiplies itself. Without
+// AVX-512 it multiplies bf16 matrices in plain loops, which take 8 to 80 times as long as its products in fp32.
+at::ScalarType TypeForTorch(bool fp32, at::Device device);
 
 // Reads and fuses. Errors as Checkpoint::Read.
 absl::StatusOr<ModelTensors> LoadTensors(const Checkpoint& checkpoint, at::ScalarType compute_type,

@@ -138,7 +138,7 @@ absl::StatusOr<Loaded> LoadAll(const EvalOptions& options) {
   load.num_threads = options.threads;
   PASS_ASSIGN_OR_RETURN(LoadedModel server, LoadModel(load));
   loaded.server = std::move(server.model);
-  const at::ScalarType type = TypeForTorch(options.fp32);
+  const at::ScalarType type = TypeForTorch(options.fp32, at::kCPU);
   PASS_ASSIGN_OR_RETURN(ModelTensors tensors, LoadTensors(*checkpoint, type, at::kCPU, nullptr));
   PASS_ASSIGN_OR_RETURN(
       const LoadedLookahead file,

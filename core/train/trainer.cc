@@ -86,7 +86,7 @@ absl::Status Prepare(Run& run) {
   const ModelConfig& config = run.checkpoint->config();
   PASS_ASSIGN_OR_RETURN(const std::unique_ptr<Backend> backend, MakeBackend(load.device, load.compute_type));
   const at::TensorOptions& on = backend->options();
-  const at::ScalarType type = on.device().is_cpu() ? TypeForTorch(options.fp32) : on.dtype().toScalarType();
+  const at::ScalarType type = TypeForTorch(options.fp32, on.device());
   PASS_ASSIGN_OR_RETURN(ModelTensors tensors, LoadTensors(*run.checkpoint, type, on.device(), nullptr));
   run.model = std::make_unique<FrozenModel>(config, std::move(tensors));
   run.drawer =
