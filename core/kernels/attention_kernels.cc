@@ -24,39 +24,43 @@ inline void Prefetch(const T* from, int64_t count) {
   for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i);
 }
 
-// Query heads that read one key together, each with kPartials sums of its scores.
+// Queries, of one head each, that read one key together, each with kPartials sums of its scores.
 constexpr int kPartials = 4;
-constexpr int kMostHeads = kSumRegisters >= 4 * kPartials ? 4 : kSumRegisters / kPartials;
+constexpr int kMostQueries = kSumRegisters / kPartials;
 
-// Of one block's keys those that a row reads, [first, end), which are some; and the cap of their scores, or 0.
+// Of one block's keys those that a row reads, [first, end), which are some.
 struct BlockKeys {
   int first;
   int end;
-  float softcap;
+
+  bool All() const { return first == 0 && end == kPageTokens; }
+  bool operator==(const BlockKeys&) const = default;
 };
 
-// scores[h] = query[h] . key of each token. query: [kHeads, dim]; keys: [dim][kPageTokens].
-template <int kHeads, typename T>
-inline void Score(const float* query, const T* keys, int dim, float (&scores)[kHeads][kPageTokens]) {
+// scores[q] = query[q] . key of each token. query: [kQueries, dim]; keys: [dim][kPageTokens].
+template <int kQueries, typename T>
+inline void Score(const float* query, const T* keys, int dim, float (&scores)[kQueries][kPageTokens]) {
   static_assert(kPageTokens % kRegisterWidth == 0);
   for (int token = 0; token < kPageTokens; token += kRegisterWidth) {
-    Register partial[kHeads][kPartials] = {};
+    Register partial[kQueries][kPartials] = {};
     for (int d = 0; d < dim; d += kPartials) {
       for (int j = 0; j < kPartials; ++j) {
         const Register key = WidenRegister(keys + (d + j) * kPageTokens + token);
-        for (int h = 0; h < kHeads; ++h) partial[h][j] += query[h * dim + d + j] * key;
+        for (int q = 0; q < kQueries; ++q)
+          partial[q][j] = MultiplyAdd(FillRegister(query[q * dim + d + j]), key, partial[q][j]);
       }
     }
-    for (int h = 0; h < kHeads; ++h) {
-      StoreRegister((partial[h][0] + partial[h][1]) + (partial[h][2] + partial[h][3]), &scores[h][token]);
+    for (int q = 0; q < kQueries; ++q) {
+      StoreRegister((partial[q][0] + partial[q][1]) + (partial[q][2] + partial[q][3]), &scores[q][token]);
     }
   }
 }
 
-// Those of the scores that are read, with their cap; the others count as nothing.
-inline Lanes ScoresRead(const BlockKeys& read, const float* scores) {
+// Those of the scores that are read, with their cap; the others count as nothing. softcap: 0: none.
+inline Lanes ScoresRead(const BlockKeys& read, float softcap, const float* scores) {
   Lanes kept = Load(scores);
-  if (read.softcap > 0) kept = read.softcap * Tanh(kept / read.softcap);
+  if (softcap > 0) kept = softcap * Tanh(kept / softcap);
+  if (read.All()) return kept;
   for (int part = 0; part < kLaneParts; ++part) {
     IntRegister index;
     for (int i = 0; i < kRegisterWidth; ++i) index[i] = part * kRegisterWidth + i;
@@ -67,65 +71,88 @@ inline Lanes ScoresRead(const BlockKeys& read, const float* scores) {
   return kept;
 }
 
-// Scores become weights; what the heads have summed up so far must be multiplied by their corrections.
-template <int kHeads>
-inline void Weigh(const BlockKeys& read, RunningSoftmax* softmax, float (&scores)[kHeads][kPageTokens],
-                  float (&corrections)[kHeads]) {
+// Scores become weights; what the queries have summed up so far must be multiplied by their corrections.
+template <int kQueries>
+inline void Weigh(const BlockKeys& read, float softcap, RunningSoftmax* softmax,
+                  float (&scores)[kQueries][kPageTokens], float (&corrections)[kQueries]) {
   static_assert(kPageTokens == kLanes);
-  static_assert(kHeads <= kRegisterWidth);
+  static_assert(kQueries <= kRegisterWidth);
   Register falls = {};
-  for (int h = 0; h < kHeads; ++h) {
-    const Lanes kept = ScoresRead(read, scores[h]);
+  for (int q = 0; q < kQueries; ++q) {
+    const Lanes kept = ScoresRead(read, softcap, scores[q]);
     const float block_max = MaxLanes(kept);
-    const float new_max = softmax[h].max > block_max ? softmax[h].max : block_max;
-    falls[h] = softmax[h].max - new_max;
-    softmax[h].max = new_max;
-    Store(Exp(kept - Broadcast(new_max)), scores[h]);
+    const float new_max = softmax[q].max > block_max ? softmax[q].max : block_max;
+    falls[q] = softmax[q].max - new_max;
+    softmax[q].max = new_max;
+    Store(Exp(kept - Broadcast(new_max)), scores[q]);
   }
   const Register factors = Exponential(falls);
-  for (int h = 0; h < kHeads; ++h) {
-    corrections[h] = factors[h];
-    softmax[h].sum = softmax[h].sum * corrections[h] + SumLanes(Load(scores[h]));
+  for (int q = 0; q < kQueries; ++q) {
+    corrections[q] = factors[q];
+    softmax[q].sum = softmax[q].sum * corrections[q] + SumLanes(Load(scores[q]));
   }
 }
 
-// weighted[h] = weighted[h] * corrections[h] + weights[h] . values, for kRegisters of each head from `first`.
-// weighted: [kHeads, dim]; values: [kPageTokens][dim].
-template <int kRegisters, int kHeads, typename T>
-inline void AddValues(const float (&weights)[kHeads][kPageTokens], const float (&corrections)[kHeads],
+// weighted[q] = weighted[q] * corrections[q] + weights[q] . values, for kRegisters of each query from `first`.
+// weighted: [kQueries, dim]; values: [kPageTokens][dim].
+template <int kRegisters, int kQueries, typename T>
+inline void AddValues(const float (&weights)[kQueries][kPageTokens], const float (&corrections)[kQueries],
                       const T* values, int dim, int first, float* weighted) {
-  Register sums[kHeads][kRegisters];
-  for (int h = 0; h < kHeads; ++h) {
+  Register sums[kQueries][kRegisters];
+  for (int q = 0; q < kQueries; ++q) {
     for (int part = 0; part < kRegisters; ++part)
-      sums[h][part] = LoadRegister(weighted + h * dim + first + part * kRegisterWidth) * corrections[h];
+      sums[q][part] = LoadRegister(weighted + q * dim + first + part * kRegisterWidth) * corrections[q];
   }
   for (int t = 0; t < kPageTokens; ++t) {
     for (int part = 0; part < kRegisters; ++part) {
       const Register value = WidenRegister(values + t * dim + first + part * kRegisterWidth);
-      for (int h = 0; h < kHeads; ++h) sums[h][part] += weights[h][t] * value;
+      for (int q = 0; q < kQueries; ++q)
+        sums[q][part] = MultiplyAdd(FillRegister(weights[q][t]), value, sums[q][part]);
     }
   }
-  for (int h = 0; h < kHeads; ++h) {
+  for (int q = 0; q < kQueries; ++q) {
     for (int part = 0; part < kRegisters; ++part)
-      StoreRegister(sums[h][part], weighted + h * dim + first + part * kRegisterWidth);
+      StoreRegister(sums[q][part], weighted + q * dim + first + part * kRegisterWidth);
   }
 }
 
-// Folds one block of keys [head_dim][kPageTokens] and values [kPageTokens][head_dim] into the states of kHeads heads of one
-// row. kHeadDim 0: `head_dim` is only known at run time. query, weighted: [kHeads, head_dim].
-template <int kHeadDim, int kHeads, typename T>
-inline void FoldBlock(const float* query, const T* keys, const T* values, const BlockKeys& read, int head_dim,
-                      RunningSoftmax* softmax, float* weighted) {
-  const int dim = kHeadDim > 0 ? kHeadDim : head_dim;
-  alignas(64) float weights[kHeads][kPageTokens];
-  float corrections[kHeads];
-  Score<kHeads>(query, keys, dim, weights);
-  Weigh<kHeads>(read, softmax, weights, corrections);
-  // As many registers of a head at once as there are for sums; any head is as wide as some times kLanes.
-  constexpr int kFitting = static_cast<int>(std::bit_floor(static_cast<unsigned>(kSumRegisters / kHeads)));
+// Some queries that read the same keys of a block, and their states. kHeadDim 0: `dim` is only known at run time.
+template <int kHeadDim>
+struct Queries {
+  const float* query;  // [queries, dim]
+  int head_dim;
+  float softcap;
+  RunningSoftmax* softmax;  // [queries]
+  float* weighted;          // [queries, dim]
+
+  int dim() const { return kHeadDim > 0 ? kHeadDim : head_dim; }
+};
+
+// Folds one block of keys [dim][kPageTokens] and values [kPageTokens][dim] into the states of kQueries queries, from `first` on.
+template <int kQueries, int kHeadDim, typename T>
+inline void FoldBlock(const Queries<kHeadDim>& of, int first, const T* keys, const T* values,
+                      const BlockKeys& read) {
+  const int dim = of.dim();
+  float* weighted = of.weighted + int64_t{first} * dim;
+  alignas(64) float weights[kQueries][kPageTokens];
+  float corrections[kQueries];
+  Score<kQueries>(of.query + int64_t{first} * dim, keys, dim, weights);
+  Weigh<kQueries>(read, of.softcap, of.softmax + first, weights, corrections);
+  // As many registers of a query at once as there are for sums; any head is as wide as some times kLanes.
+  constexpr int kFitting = static_cast<int>(std::bit_floor(static_cast<unsigned>(kSumRegisters / kQueries)));
   constexpr int kRegisters = std::max(kLaneParts, std::min(kFitting, kHeadDim / kRegisterWidth));
   for (int i = 0; i < dim; i += kRegisters * kRegisterWidth)
-    AddValues<kRegisters, kHeads>(weights, corrections, values, dim, i, weighted);
+    AddValues<kRegisters, kQueries>(weights, corrections, values, dim, i, weighted);
+}
+
+// The same for queries [first, end), as many at once as kMostQueries says.
+template <int kQueries = kMostQueries, int kHeadDim, typename T>
+inline void FoldQueries(const Queries<kHeadDim>& of, int first, int end, const T* keys, const T* values,
+                        const BlockKeys& read) {
+  for (; end - first >= kQueries; first += kQueries) FoldBlock<kQueries>(of, first, keys, values, read);
+  if constexpr (kQueries > 1) {
+    if (first < end) FoldQueries<kQueries - 1>(of, first, end, keys, values, read);
+  }
 }
 
 template <typename T>
@@ -151,31 +178,25 @@ void Gather(const AttentionData<T>& data, const GatheredBlock& block, int kv_hea
   }
 }
 
-// The heads of one row, `count` of them, as many at once as kMostHeads says.
-template <int kHeadDim, int kHeads = kMostHeads, typename T>
-inline void FoldHeads(int count, const float* query, const T* keys, const T* values, const BlockKeys& read,
-                      int head_dim, RunningSoftmax* softmax, float* weighted) {
-  while (count >= kHeads) {
-    FoldBlock<kHeadDim, kHeads>(query, keys, values, read, head_dim, softmax, weighted);
-    query += kHeads * head_dim, weighted += kHeads * head_dim, softmax += kHeads, count -= kHeads;
-  }
-  if constexpr (kHeads > 1) {
-    if (count > 0)
-      FoldHeads<kHeadDim, kHeads - 1>(count, query, keys, values, read, head_dim, softmax, weighted);
-  }
-}
-
 template <typename T, int kHeadDim>
 void AttentionOfDim(const AttentionData<T>& data, const AttentionTask& task, int kv_head, float* scratch) {
   const int dim = data.head_dim, group = data.group;
   const int heads = data.num_kv_heads * group;
   const int64_t block_size = int64_t{kPageTokens} * dim;
-  float* weighted = scratch;  // [rows, group, dim]
-  T* gathered = reinterpret_cast<T*>(weighted + int64_t{kMaxTaskRows} * group * dim);
-  RunningSoftmax softmax[kMaxTaskRows * 32];
   const int states = task.num_rows * group;
+  const int64_t most_states = int64_t{kMaxTaskRows} * group;
+  float* query = scratch;  // [rows, group, dim], as are `weighted` and `softmax`
+  float* weighted = query + most_states * dim;
+  T* gathered = reinterpret_cast<T*>(weighted + most_states * dim);
+  RunningSoftmax softmax[kMaxTaskRows * 32];
   std::fill_n(weighted, static_cast<int64_t>(states) * dim, 0.0f);
   std::fill_n(softmax, states, RunningSoftmax{-std::numeric_limits<float>::infinity(), 0.0f});
+  for (int row = 0; row < task.num_rows; ++row) {
+    const int64_t from = (static_cast<int64_t>(task.first_row + row) * heads + kv_head * group) * dim;
+    std::copy_n(data.query + from, int64_t{group} * dim, query + int64_t{row} * group * dim);
+  }
+  const Queries<kHeadDim> queries{
+      .query = query, .head_dim = dim, .softcap = data.softcap, .softmax = softmax, .weighted = weighted};
 
   const int last_row = task.first_row + task.num_rows;
   const auto position_of = [&](int row) { return data.plan->rows[row].position; };
@@ -184,14 +205,14 @@ void AttentionOfDim(const AttentionData<T>& data, const AttentionTask& task, int
     return data.window > 0 ? std::max(0, position_of(row) - data.window + 1) : 0;
   };
   // Nothing of a block that lies before the row's window.
-  const auto fold_row = [&](int row, const T* keys, const T* values, int first_position) {
-    const int first = std::max(0, start_of(row) - first_position);
-    const int end = std::min<int>(position_of(row) - first_position + 1, kPageTokens);
-    if (first >= end) return;
-    const int state = (row - task.first_row) * group;
-    FoldHeads<kHeadDim>(group, data.query + (static_cast<int64_t>(row) * heads + kv_head * group) * dim, keys,
-                        values, {first, end, data.softcap}, dim, &softmax[state],
-                        weighted + static_cast<int64_t>(state) * dim);
+  const auto keys_of = [&](int row, int first_position) {
+    return BlockKeys{std::max(0, start_of(row) - first_position),
+                     std::min<int>(position_of(row) - first_position + 1, kPageTokens)};
+  };
+  // Rows [row, end) read the same keys.
+  const auto fold = [&](int row, int end, const T* keys, const T* values, const BlockKeys& read) {
+    if (read.first >= read.end) return;
+    FoldQueries(queries, (row - task.first_row) * group, (end - task.first_row) * group, keys, values, read);
   };
 
   const auto place_of = [&](int p) {
@@ -205,8 +226,12 @@ void AttentionOfDim(const AttentionData<T>& data, const AttentionTask& task, int
       Prefetch(data.page_values + place_of(p + 1), block_size);
     }
     const int64_t page = place_of(p);
-    for (int row = task.first_row; row < last_row; ++row)
-      fold_row(row, data.page_keys + page, data.page_values + page, p * kPageTokens);
+    for (int row = task.first_row, end = row; row < last_row; row = end) {
+      const BlockKeys read = keys_of(row, p * kPageTokens);
+      while (++end < last_row && keys_of(end, p * kPageTokens) == read) {
+      }
+      fold(row, end, data.page_keys + page, data.page_values + page, read);
+    }
   }
   for (int index : task.gathered) {
     const GatheredBlock& block = data.plan->blocks[index];
@@ -214,7 +239,7 @@ void AttentionOfDim(const AttentionData<T>& data, const AttentionTask& task, int
     Gather(data, block, kv_head, gathered, gathered + block_size);
     for (int row : block.readers) {
       if (row < task.first_row || row >= last_row) continue;
-      fold_row(row, gathered, gathered + block_size, block.first_position);
+      fold(row, row + 1, gathered, gathered + block_size, keys_of(row, block.first_position));
     }
   }
 

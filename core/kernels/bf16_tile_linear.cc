@@ -6,9 +6,9 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "core/kernels/store_columns.h"
-#include "core/kernels/tile_shapes.h"
 #endif
 
 namespace pass::kernels {
@@ -33,6 +33,29 @@ constexpr int64_t kAhead = 8192;     // bytes of weights that are asked for ahea
 #define PASS_MORE_INPUTS 5
 #define PASS_WEIGHTS_LEFT 6
 #define PASS_WEIGHTS_RIGHT 7
+
+// The shapes of the tiles, as ldtilecfg reads them (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2).
+struct alignas(64) TileShapes {
+  uint8_t palette = 1;
+  uint8_t start_row = 0;
+  uint8_t reserved[14] = {};
+  uint16_t row_bytes[16] = {};
+  uint8_t rows[16] = {};
+
+  // At most 16 rows of at most 64 bytes.
+  void Set(std::initializer_list<int> tiles, int64_t num_rows, int64_t bytes) {
+    for (const int tile : tiles) {
+      rows[tile] = static_cast<uint8_t>(num_rows);
+      row_bytes[tile] = static_cast<uint16_t>(bytes);
+    }
+  }
+
+  // For the calling thread, until _tile_release.
+  void Load() const {
+    __asm__ volatile("" : : "r"(this) : "memory");  // GCC's intrinsic names the first bytes alone as read
+    _tile_loadconfig(this);
+  }
+};
 
 void LoadShapes(int64_t few, int64_t more) {
   TileShapes shapes;

@@ -38,8 +38,7 @@ Isa Detect() {
   }
   if (!__builtin_cpu_supports("avx512vnni")) return Isa::kAvx512;
   if (!__builtin_cpu_supports("avx512bf16")) return Isa::kAvx512Vnni;
-  const bool has_tiles = __builtin_cpu_supports("amx-bf16") && __builtin_cpu_supports("amx-int8");
-  return has_tiles && MayUseTiles() ? Isa::kAmxBf16 : Isa::kAvx512Bf16;
+  return __builtin_cpu_supports("amx-bf16") && MayUseTiles() ? Isa::kAmxBf16 : Isa::kAvx512Bf16;
 #else
   return Isa::kGeneric;
 #endif

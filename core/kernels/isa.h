@@ -16,8 +16,8 @@ enum class Isa : uint8_t {
   kAvx512,
   kAvx512Vnni,
   kAvx512Bf16,
-  kAmxBf16  // tiles of bf16 and of int8
-};          // each has all of those before it
+  kAmxBf16
+};  // each has all of those before it
 
 inline constexpr std::array<std::string_view, 6> kIsaNames = {"generic",    "avx2",       "avx512",
                                                               "avx512vnni", "avx512bf16", "amxbf16"};

@@ -102,9 +102,9 @@ const Table<T>& ForThisCpu() {
 }
 
 inline int64_t AttentionScratchFloats(int group, int head_dim) {
-  const int64_t block = int64_t{2} * kPageTokens * head_dim;
-  const int64_t state = int64_t{kMaxTaskRows} * group * (head_dim + 2);
-  return block + state;
+  const int64_t block = int64_t{2} * kPageTokens * head_dim;             // keys and values
+  const int64_t queries = int64_t{2} * kMaxTaskRows * group * head_dim;  // and their sums
+  return block + queries;
 }
 
 }  // namespace pass::kernels

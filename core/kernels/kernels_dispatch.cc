@@ -30,14 +30,13 @@ PASS_DECLARE_QUANTIZED(generic)
 PASS_DECLARE_QUANTIZED(avx2)
 PASS_DECLARE_QUANTIZED(avx512)
 PASS_DECLARE_QUANTIZED(avx512vnni)
-PASS_DECLARE_QUANTIZED(amxint8)
 #endif
 #undef PASS_DECLARE_QUANTIZED
 
 // VNNI is of use to quantised weights alone, and bf16 instructions are not: which namespaces a CPU with tiles, with bf16
 // instructions or with VNNI takes.
 #define PASS_FLOATS amxbf16, avx512bf16, avx512
-#define PASS_QUANTIZED amxint8, avx512vnni, avx512vnni
+#define PASS_QUANTIZED avx512vnni, avx512vnni, avx512vnni
 #if defined(__x86_64__)
 #define PASS_CHOOSE_OF(isa, table, with_tiles, with_bf16, with_vnni) \
   switch (isa) {                                                     \

@@ -51,8 +51,8 @@ struct Tile {
 
 // Weights times one input of each row, added to all sums of the tile.
 template <int kRows, int kRegisters>
-inline void MultiplyAdd(const Register (&weights)[kRegisters], const float* x, int64_t stride,
-                        Register (&sums)[kRows][kRegisters]) {
+inline void AddInput(const Register (&weights)[kRegisters], const float* x, int64_t stride,
+                     Register (&sums)[kRows][kRegisters]) {
   for (int r = 0; r < kRows; ++r) {
     const float input = x[r * stride];
     for (int v = 0; v < kRegisters; ++v) sums[r][v] += weights[v] * input;
@@ -63,7 +63,7 @@ template <int kRows, int kRegisters>
 inline void AddLink(const float* from, const float* x, int64_t stride, Register (&sums)[kRows][kRegisters]) {
   Register weights[kRegisters];
   for (int v = 0; v < kRegisters; ++v) weights[v] = LoadRegister(from + v * kRegisterWidth);
-  MultiplyAdd(weights, x, stride, sums);
+  AddInput(weights, x, stride, sums);
 }
 
 // A pair of bf16 is one 32-bit element: the first input's weight in its low half.
@@ -72,10 +72,10 @@ inline void AddLink(const Bf16* from, const float* x, int64_t stride, Register (
   Register weights[kRegisters];
   for (int v = 0; v < kRegisters; ++v)
     weights[v] = (Register)((BitRegister)LoadRegister(from + 2 * v * kRegisterWidth) << 16);
-  MultiplyAdd(weights, x, stride, sums);
+  AddInput(weights, x, stride, sums);
   for (int v = 0; v < kRegisters; ++v)
     weights[v] = (Register)((BitRegister)LoadRegister(from + 2 * v * kRegisterWidth) & 0xffff0000u);
-  MultiplyAdd(weights, x + 1, stride, sums);
+  AddInput(weights, x + 1, stride, sums);
 }
 
 template <int kRows, int kRegisters, typename T>

@@ -6,8 +6,7 @@
 //   y = sum over groups of x_scale * (scale * (sum of code * x_code) + minimum * (sum of x_code))
 // where the inner sums are whole numbers and exact, and the outer one is a chain of fused multiply-adds in the order of the
 // groups. So a row is the same whatever the number of rows or the range of blocks: row-invariant. It is also the same on every
-// instruction set with fused multiply-adds, which are all but `generic`, and in AMX tiles, which many rows are multiplied in
-// (quantized_tile_linear.cc). A group of x with an infinity or a NaN makes the whole
+// instruction set with fused multiply-adds, which are all but `generic`. A group of x with an infinity or a NaN makes the whole
 // row NaN.
 //
 // Forms, and what they hold without loss of ggml's blocks:

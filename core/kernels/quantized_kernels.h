@@ -28,11 +28,4 @@ void QuantizeRows(const T* x, int64_t rows, int64_t in, std::byte* quantized, in
 template <typename T>
 void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t end);
 
-#if defined(__AMX_INT8__)
-// The same in tiles, to the bit. Faster from so many rows on, and not with scales for each half of a group (measured).
-inline constexpr int64_t kLeastTileRows = 12;
-template <typename T>
-void MultiplyQuantizedByTiles(const QuantizedData& data, T* y, int64_t begin, int64_t end);
-#endif
-
 }  // namespace pass::kernels::PASS_KERNEL_ISA

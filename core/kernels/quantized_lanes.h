@@ -1,5 +1,5 @@
-// What the products with quantised weights compute with, and what a group of inputs adds to y: one text for all kernels, so that
-// they agree in every bit. As lanes.h for the files that are compiled once per instruction set, and for them alone.
+// What the products with quantised weights compute with, and what a group of inputs adds to y. As lanes.h for the files that are
+// compiled once per instruction set, and for them alone.
 #pragma once
 
 #include <algorithm>
@@ -60,17 +60,6 @@ PASS_INLINE Register LoadHalves(const std::byte* from) {
 #endif
 }
 
-// a * b + c, rounded once where the CPU can.
-PASS_INLINE Register MultiplyAdd(Register a, Register b, Register c) {
-#if defined(__AVX512F__)
-  return (Register)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif defined(__FMA__)
-  return (Register)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-#else
-  return a * b + c;
-#endif
-}
-
 // Two quads of inputs from eight nibbles of each output.
 PASS_INLINE void SplitNibbles(const std::byte* codes, BitRegister* low, BitRegister* high) {
   const BitRegister packed = LoadBits(codes);
@@ -86,14 +75,14 @@ PASS_INLINE IntRegister StartOf(const InputGroup& x, int part) {
   return (HasFourBits(kForm) ? x.start4 : x.start8) - IntRegister{};
 }
 
-// What products that share a scale add to y, of kRows rows and kColumns registers of outputs; sum_of(r, c) is their sum.
-template <int kRows, int kColumns, typename SumOf>
-PASS_INLINE void AddProducts(const std::byte* scales, const InputGroup* x, SumOf sum_of,
-                             Register (&y)[kRows][kColumns]) {
+// What products that share a scale add to y, of kRows rows and kColumns registers of outputs.
+template <int kRows, int kColumns>
+PASS_INLINE void AddProducts(const std::byte* scales, const InputGroup* x,
+                             const IntRegister (&sums)[kRows][kColumns], Register (&y)[kRows][kColumns]) {
   for (int c = 0; c < kColumns; ++c) {
     const Register scale = LoadHalves(scales + c * kRegisterWidth * 2);
     for (int r = 0; r < kRows; ++r) {
-      y[r][c] = MultiplyAdd(__builtin_convertvector(sum_of(r, c), Register), scale * x[r].scale, y[r][c]);
+      y[r][c] = MultiplyAdd(__builtin_convertvector(sums[r][c], Register), scale * x[r].scale, y[r][c]);
     }
   }
 }

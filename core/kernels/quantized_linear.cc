@@ -18,7 +18,16 @@ PASS_INLINE IntRegister Repeat(const void* four_bytes) {
   return value - IntRegister{};
 }
 
-#if !defined(__AVX512VNNI__)
+#if defined(__AVX512VNNI__)
+// The four inputs are repeated by the instruction itself: as one of their own, which GCC makes of the intrinsic, they would take
+// a third of what a core can issue.
+PASS_INLINE void MultiplyQuad(BitRegister codes, const int8_t* inputs, IntRegister& sums) {
+  typedef int32_t FourBytes __attribute__((may_alias));
+  __asm__("vpdpbusd %2%{1to16%}, %1, %0"
+          : "+v"(sums)
+          : "v"(codes), "m"(*reinterpret_cast<const FourBytes*>(inputs)));
+}
+#else
 // Sums of two products of 16-bit numbers.
 PASS_INLINE IntRegister MultiplyPairs(BitRegister a, IntRegister b) {
 #if defined(__AVX512F__)
@@ -50,10 +59,7 @@ struct Sums {
   PASS_INLINE void Add(const BitRegister (&codes)[kColumns], const InputGroup* x, int quad) {
 #if defined(__AVX512VNNI__)
     for (int r = 0; r < kRows; ++r) {
-      const IntRegister inputs = Repeat(x[r].codes + 4 * quad);
-      for (int c = 0; c < kColumns; ++c) {
-        of[r][c] = (IntRegister)_mm512_dpbusd_epi32((__m512i)of[r][c], (__m512i)codes[c], (__m512i)inputs);
-      }
+      for (int c = 0; c < kColumns; ++c) MultiplyQuad(codes[c], x[r].codes + 4 * quad, of[r][c]);
     }
 #else  // even inputs and odd ones as 16-bit numbers: products of bytes might not fit their sums of 16 bits
     BitRegister even[kColumns], odd[kColumns];
@@ -155,8 +161,7 @@ PASS_INLINE void AddGroup(const std::byte* group, int column, const InputGroup* 
     } else {
       AddEightBits(codes, x, part * kPartQuads, (part + 1) * kPartQuads, sums);
     }
-    AddProducts(
-        scales + part * kScaleBytes, x, [&](int r, int c) { return sums.of[r][c]; }, y);
+    AddProducts(scales + part * kScaleBytes, x, sums.of, y);
   }
   if constexpr (HasMinimum(kForm)) AddMinima(scales + kScaleBytes, x, y);
 }
@@ -201,11 +206,6 @@ void MultiplyTile(QuantizedForm form, int64_t rows, BlockRows tile, int64_t ahea
 // first finds the block in the cache, because those over the block before it have asked for it, each for its share.
 template <typename T>
 void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t end) {
-#if defined(__AMX_INT8__)
-  if (data.rows >= kLeastTileRows && data.form != QuantizedForm::k8Halves) {
-    return MultiplyQuantizedByTiles(data, y, begin, end);
-  }
-#endif
   const int64_t block_bytes = QuantizedBlockBytes(data.form, data.in), groups = QuantizedGroups(data.in);
   const int64_t tiles = (data.rows + kMostRows - 1) / kMostRows;
   int64_t passes = 0;

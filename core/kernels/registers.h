@@ -84,6 +84,18 @@ inline void NarrowRegister(Register values, Bf16* to) {
 #endif
 }
 
+// a * b + c, rounded once where the CPU can. Of a * b + c * d the compiler might round either product: for sums that must not
+// depend on what stands beside them.
+inline Register MultiplyAdd(Register a, Register b, Register c) {
+#if defined(__AVX512F__)
+  return (Register)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (Register)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
 inline Register Larger(Register a, Register b) { return a > b ? a : b; }
 
 // exp for x <= 88, relative error below 2e-7; 0 below -87.3. exp(x) = 2^n exp(r) with n = round(x / ln 2), rounded by

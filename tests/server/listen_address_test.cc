@@ -96,7 +96,8 @@ TEST(ListeningSocket, TellsTheTruePortOfEveryKindOfHost) {
     ASSERT_TRUE(socket.ok()) << socket.status();
     EXPECT_GT(socket->address().port, 0);
     EXPECT_EQ(socket->address().host, host);
-    if (host != "localhost") RawConnection(socket->address().ToString());
+    if (host == "localhost") continue;
+    const RawConnection connection(socket->address().ToString());
   }
 }
 
@@ -104,8 +105,9 @@ TEST(ListeningSocket, ListensOnBothFamiliesWhenAskedForAll) {
   if (!HasIpv6Loopback()) GTEST_SKIP() << "this machine has no IPv6";
   const auto socket = ListeningSocket::Open("--listen", {.host = "::"});
   ASSERT_TRUE(socket.ok()) << socket.status();
-  RawConnection("127.0.0.1:" + std::to_string(socket->address().port));
-  RawConnection("[::1]:" + std::to_string(socket->address().port));
+  const std::string port = std::to_string(socket->address().port);
+  const RawConnection ipv4("127.0.0.1:" + port);
+  const RawConnection ipv6("[::1]:" + port);
 }
 
 TEST(ListeningSocket, SaysWhyItCannotListen) {

@@ -94,7 +94,7 @@ std::vector<TensorView> Views(const TinyWeights& weights) {
   return views;
 }
 
-std::string GgufName(std::string name) {
+std::string GgufName(const std::string& name) {
   return absl::StrReplaceAll(name, {{"model.embed_tokens", "token_embd"},
                                     {"model.layers", "blk"},
                                     {"input_layernorm", "attn_norm"},

@@ -34,6 +34,6 @@ GgufBuilder TinyGgufMetadata();
 GgufBuilder TinyGguf(const TinyWeights& weights);
 
 // The name that a weight has in GGUF.
-std::string GgufName(std::string name);
+std::string GgufName(const std::string& name);
 
 }  // namespace pass

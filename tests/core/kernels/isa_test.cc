@@ -34,7 +34,6 @@ void ExpectATableForEachIsa() {
   EXPECT_NE(&TableOf<T>(Isa::kAvx512), &TableOf<T>(Isa::kAvx2));
   EXPECT_NE(&QuantizedTableOf<T>(Isa::kAvx2), &QuantizedTableOf<T>(Isa::kGeneric));
   EXPECT_NE(&QuantizedTableOf<T>(Isa::kAvx512Vnni), &QuantizedTableOf<T>(Isa::kAvx512));
-  EXPECT_NE(&QuantizedTableOf<T>(Isa::kAmxBf16), &QuantizedTableOf<T>(Isa::kAvx512Vnni));
   EXPECT_NE(&DraftTableOf<T>(Isa::kAvx2), &DraftTableOf<T>(Isa::kGeneric));
 #endif
 }

@@ -77,7 +77,7 @@ void ExpectRowInvariance(Isa isa) {
     std::ranges::transform(x, wide.begin(), [](T value) { return Wide(value); });
     LinearData<T> data{.x = x.data(), .rows = kRows, .packed = packed.data(), .out = kOut, .in = in};
     const std::vector<float> all = ToFloat(isa, data);
-    for (int64_t rows = 1; rows < kRows; ++rows) {
+    for (int64_t rows = 1; rows < kRows; rows += rows < 26 ? 1 : 9) {
       data.rows = rows;
       data.reads = rows % 2 == 0 ? Reads::kOnce : Reads::kAgain;
       data.wide = rows % 3 == 0 ? wide.data() : nullptr;

@@ -30,7 +30,7 @@ class AdapterOfType : public ::testing::TestWithParam<at::ScalarType> {
     const at::Tensor a = (at::randn({shape.rank, shape.in}) / 10).to(at::kBFloat16);
     adapter_ = {ToMatrix(a), ToMatrix(at::randn({shape.out, shape.rank}).to(at::kBFloat16))};
   }
-  at::Tensor Random(std::vector<int64_t> shape) const { return at::randn(shape).to(GetParam()); }
+  at::Tensor Random(const std::vector<int64_t>& shape) const { return at::randn(shape).to(GetParam()); }
   CpuLinear Adapted() const {
     CpuLinear linear(weight_);
     linear.Adapt(adapter_);

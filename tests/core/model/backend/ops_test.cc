@@ -30,7 +30,7 @@ class Operators : public ::testing::TestWithParam<at::ScalarType> {
  protected:
   void SetUp() override { at::manual_seed(5); }
   at::TensorOptions options() const { return at::TensorOptions().dtype(GetParam()); }
-  at::Tensor Random(std::vector<int64_t> shape) const { return at::randn(shape).to(GetParam()); }
+  at::Tensor Random(const std::vector<int64_t>& shape) const { return at::randn(shape).to(GetParam()); }
   void AttendsAsATenDoes(const HeadShape& shape, int32_t window) const;
 
   const CpuBackend cpu_{options()};

@@ -39,8 +39,9 @@ TEST(BestTokens, AreThoseOfAFullSortWhateverTheSizeAndTheTies) {
       std::vector<TokenId> ids(size);
       std::iota(ids.begin(), ids.end(), 0);
       std::vector<float> scores(size);
+      const int middle = distinct / 2;
       for (float& score : scores)
-        score = static_cast<float>(static_cast<int>(random() % distinct) - distinct / 2) / 8;
+        score = static_cast<float>(static_cast<int>(random() % distinct) - middle) / 8;
       for (const int count : {1, 3, 128}) {
         const Shortlist expected = Expected(ids, scores, static_cast<size_t>(count));
         const absl::StatusOr<Shortlist> best = BestTokens(scores, count);
