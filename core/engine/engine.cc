@@ -186,7 +186,7 @@ bool Engine::AdmitNext() {
   return true;
 }
 
-void Engine::ChooseMethods() {
+void Engine::ChooseMethods(int prompt_rows) {
   choice_ = {};
   int batch = 0;
   bool all_choose = true;
@@ -195,7 +195,7 @@ void Engine::ChooseMethods() {
     const RowNeed need = sequence->need();
     if (need.decode_rows == 0) continue;
     if (need.prefill_rows == 0) ++batch;
-    if (need.prefill_rows <= options_.prefill_chunk_rows && sequence->MayChooseMethod()) {
+    if (need.prefill_rows <= prompt_rows && sequence->MayChooseMethod()) {
       choosers.push_back(sequence.get());
     } else if (need.prefill_rows == 0) {
       all_choose = false;
@@ -218,10 +218,25 @@ void Engine::MarkControl(ForwardReport& report) {
   }
 }
 
-std::vector<RowGrant> Engine::GrantRows() const {
+// Each prompt that is read lengthens the forwards of those who decode by their time once, at most.
+int Engine::PromptRows() const {
+  int decode_rows = 0, prompts = 0;
+  for (const auto& sequence : running_) {
+    const RowNeed need = sequence->need();
+    if (need.prefill_rows > 0) {
+      ++prompts;
+    } else {
+      decode_rows += need.decode_rows;
+    }
+  }
+  const int most = options_.prefill_chunk_rows;
+  return decode_rows > 0 ? speculation_.PromptRowsBeside(decode_rows, prompts, most) : most;
+}
+
+std::vector<RowGrant> Engine::GrantRows(int prompt_rows) const {
   std::vector<RowNeed> needs;
   for (const auto& sequence : running_) needs.push_back(sequence->need());
-  return PlanForward(needs, {.rows = row_budget_, .prefill_rows = options_.prefill_chunk_rows});
+  return PlanForward(needs, {.rows = row_budget_, .prefill_rows = prompt_rows});
 }
 
 // One call to the model for the drafts of all sequences, again and again while any of them asks for more.
@@ -276,9 +291,10 @@ std::vector<size_t> Engine::ChooseRows(std::span<const RowGrant> grants) {
 }
 
 bool Engine::RunForward() {
-  ChooseMethods();
+  const int prompt_rows = PromptRows();
+  ChooseMethods(prompt_rows);
   const absl::Time start = clock_->Now();
-  const std::vector<RowGrant> grants = GrantRows();
+  const std::vector<RowGrant> grants = GrantRows(prompt_rows);
   if (std::ranges::all_of(grants, [](const RowGrant& grant) { return grant == RowGrant(); })) return false;
   absl::Status status = Draft(grants);
   if (status.ok()) {

@@ -30,7 +30,7 @@ namespace pass {
 struct EngineOptions {
   int max_sequences = 16;        // decoding or prefilling at a time
   int row_budget = 1 << 20;      // rows of one forward; the model's own limit holds too
-  int prefill_chunk_rows = 128;  // prompt rows of one forward, shared by all sequences
+  int prefill_chunk_rows = 128;  // at most, of prompts in one forward; fewer beside sequences that decode
   bool text_sources = true;      // `tree` drafts from the request's own text too, not from the model alone
   // Time that Prepare may spend on measuring what rows cost. What is not measured is learned while serving.
   absl::Duration measuring_time = absl::ZeroDuration();
@@ -89,9 +89,10 @@ class Engine {
   void EndLate(absl::Time now);
   void DropEnded(Sequences& sequences);
   bool AdmitNext();
-  void ChooseMethods();
+  int PromptRows() const;
+  void ChooseMethods(int prompt_rows);
   void MarkControl(ForwardReport& report);
-  std::vector<RowGrant> GrantRows() const;
+  std::vector<RowGrant> GrantRows(int prompt_rows) const;
   absl::Status Draft(std::span<const RowGrant> grants);
   // Returns the indices into running_ of the sequences whose candidates were chosen from.
   std::vector<size_t> ChooseRows(std::span<const RowGrant> grants);

@@ -7,6 +7,34 @@
 #include "core/sampling/filters.h"
 
 namespace pass {
+namespace {
+
+// What the row asked for, of the distribution that it draws from.
+RowResult Give(absl::StatusOr<Distribution> distribution, const Row& row) {
+  RowResult result;
+  result.status = distribution.status();
+  if (!distribution.ok()) return result;
+  if (row.output == RowOutput::kDistribution) {
+    result.distribution = *std::move(distribution);
+  } else {
+    const Noise noise(row.sampling->seed, row.sampling->choice);
+    result.token = Draw(*distribution, noise, row.position + 1, /*base=*/0, Purpose::kTarget);
+  }
+  return result;
+}
+
+}  // namespace
+
+bool BestTokensSuffice(const Row& row, int count) {
+  if (row.output == RowOutput::kNothing || row.output == RowOutput::kShortlist) return true;
+  PASS_CHECK(row.sampling != nullptr);
+  return row.sampling->greedy() || (row.sampling->top_k > 0 && row.sampling->top_k <= count);
+}
+
+RowResult ReadOut(std::span<const TokenId> ids, std::span<const float> logits, const Row& row) {
+  PASS_CHECK(row.sampling != nullptr);
+  return Give(Filter(ids, logits, *row.sampling), row);
+}
 
 RowResult ReadOut(std::span<const float> logits, const Row& row) {
   RowResult result;
@@ -21,13 +49,7 @@ RowResult ReadOut(std::span<const float> logits, const Row& row) {
     }
     return result;
   }
-  absl::StatusOr<Distribution> distribution = Filter(logits, *row.sampling);
-  if (distribution.ok()) {
-    result.distribution = *std::move(distribution);
-  } else {
-    result.status = distribution.status();
-  }
-  return result;
+  return Give(Filter(logits, *row.sampling), row);
 }
 
 }  // namespace pass

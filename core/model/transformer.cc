@@ -12,6 +12,8 @@
 #include "core/kernels/kernels.h"
 #include "core/kernels/thread_team.h"
 #include "core/language_model/read_out.h"
+#include "core/model/backend/best_tokens.h"
+#include "core/model/backend/to_tensor.h"
 #include "core/model/model_error.h"
 #include "core/model/rope.h"
 
@@ -21,6 +23,8 @@ namespace {
 absl::Status Broken(int row, std::string_view what) {
   return absl::InternalError(absl::StrCat("row ", row, " of a forward: ", std::string(what)));
 }
+
+constexpr int64_t kDecidedByTheBest = -1;
 
 // Row `index` of logits [*, vocab] on the CPU.
 void WidenRow(const at::Tensor& logits, int64_t index, std::span<float> out) {
@@ -167,11 +171,12 @@ StepOutputs Transformer::StepOn(const ForwardPlan& plan) {
   const HiddenRows hidden = Hidden(plan);
   if (plan.wanted.numel() == 0) return {};
   at::Tensor residual = hidden.residual.index_select(0, plan.wanted);
-  StepOutputs outputs{.states = at::empty({residual.size(0), config_.width}, backend_->options()),
-                      .logits = {}};
+  StepOutputs outputs;
+  outputs.states = at::empty({residual.size(0), config_.width}, backend_->options());
   backend_->AddRmsNorm(residual, hidden.delta.index_select(0, plan.wanted), weights_.final_norm,
                        config_.rms_epsilon, outputs.states, config_.residual_multiplier);
   outputs.logits = weights_.lm_head->Multiply(outputs.states);
+  outputs.best = backend_->BestKeys(outputs.logits, info_.shortlist_size, config_.logits_softcap);
   return outputs;
 }
 
@@ -196,6 +201,50 @@ Transformer::ReadRow Transformer::Read(const Row& row, const at::Tensor& logits,
   return read;
 }
 
+Transformer::ReadRow Transformer::ReadBest(const Row& row, const at::Tensor& best, int64_t index) const {
+  const auto width = static_cast<size_t>(best.size(1));
+  absl::StatusOr<Shortlist> tokens = BestOfKeys(
+      std::span(best.data_ptr<int64_t>(), static_cast<size_t>(best.numel())).subspan(index * width, width));
+  ReadRow read;
+  read.result.status = tokens.status();
+  if (!tokens.ok()) return read;
+  if (row.output == RowOutput::kShortlist) {
+    read.shortlist = *std::move(tokens);
+  } else {
+    read.result = ReadOut(tokens->ids, tokens->scores, row);
+  }
+  return read;
+}
+
+// One download of the rows' best tokens where the device finds them, and one of the logits of the rows that need all.
+std::vector<Transformer::ReadRow> Transformer::ReadAll(std::span<const Row> rows,
+                                                       std::span<const int64_t> wanted,
+                                                       const StepOutputs& outputs) {
+  const auto count = static_cast<int64_t>(wanted.size());
+  std::vector<int64_t> whole;                                    // rows of outputs.logits
+  std::vector<int64_t> place(wanted.size(), kDecidedByTheBest);  // of each among these
+  for (int64_t i = 0; i < count; ++i) {
+    if (outputs.best.defined() && BestTokensSuffice(rows[wanted[i]], info_.shortlist_size)) continue;
+    place[i] = std::ssize(whole);
+    whole.push_back(i);
+  }
+  const bool all = std::ssize(whole) == count;
+  const at::Tensor best = all ? at::Tensor() : outputs.best.to(at::kCPU);
+  at::Tensor logits;
+  if (!whole.empty()) {
+    logits = (all ? outputs.logits : RowsOf(outputs.logits, std::span<const int64_t>(whole))).to(at::kCPU);
+  }
+  const TeamScope scope(&team_);
+  std::vector<ReadRow> read(wanted.size());
+  ParallelFor(0, count, /*grain=*/1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const Row& row = rows[wanted[i]];
+      read[i] = place[i] == kDecidedByTheBest ? ReadBest(row, best, i) : Read(row, logits, place[i]);
+    }
+  });
+  return read;
+}
+
 absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row> rows) try {
   const c10::InferenceMode guard;  // for the drafts' states too
   std::vector<int64_t> wanted;
@@ -205,12 +254,7 @@ absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row>
   PASS_ASSIGN_OR_RETURN(const StepOutputs outputs, Step(rows, /*all=*/false));
   std::vector<RowResult> results(rows.size());
   if (wanted.empty()) return results;
-  const at::Tensor logits = outputs.logits.to(at::kCPU);
-  const TeamScope scope(&team_);
-  std::vector<ReadRow> read(wanted.size());
-  ParallelFor(0, static_cast<int64_t>(wanted.size()), /*grain=*/1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) read[i] = Read(rows[wanted[i]], logits, i);
-  });
+  std::vector<ReadRow> read = ReadAll(rows, wanted, outputs);
   for (size_t i = 0; i < wanted.size(); ++i) {
     const Row& row = rows[wanted[i]];
     RowResult& result = results[wanted[i]] = std::move(read[i].result);

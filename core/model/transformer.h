@@ -65,6 +65,10 @@ class Transformer final : public LanguageModel {
     Shortlist shortlist;
   };
   ReadRow Read(const Row& row, const at::Tensor& logits, int64_t index) const;
+  ReadRow ReadBest(const Row& row, const at::Tensor& best, int64_t index) const;
+  // Of the rows that want an output, whose indices these are.
+  std::vector<ReadRow> ReadAll(std::span<const Row> rows, std::span<const int64_t> wanted,
+                               const StepOutputs& outputs);
   static void KeepTorchOnThisThread();
 
   ModelConfig config_;

@@ -61,6 +61,13 @@ void absl::Mutex::Unlock() {
   __tsan_mutex_post_unlock(this, 0);
 }
 
+void absl::Mutex::LockWhen(const Condition& condition) {
+  static const auto real = Find<void, const Condition&>(PASS_MUTEX_SYMBOL("8LockWhenERKNS0_9ConditionE"));
+  __tsan_mutex_pre_lock(this, 0);
+  real(this, condition);
+  __tsan_mutex_post_lock(this, 0, 0);
+}
+
 void absl::Mutex::ReaderLock() {
   static const auto real = Find<void>(PASS_MUTEX_SYMBOL("10ReaderLockEv"));
   __tsan_mutex_pre_lock(this, __tsan_mutex_read_lock);

@@ -15,6 +15,7 @@
 #include "core/decode/calibration.h"
 #include "core/engine/forward_report.h"
 #include "core/engine/speculation/auto_policy.h"
+#include "core/engine/speculation/prompt_costs.h"
 #include "core/engine/speculation/tree_planner.h"
 
 namespace pass {
@@ -43,6 +44,12 @@ class Speculation {
     return planner_.Plan(offers, forward);
   }
 
+  // How many rows of so many prompts may ride with those of decoders: as many as add kShareOfAPrompt of the forward's time for
+  // each prompt, at least kLeastPromptRows, and never more than `most`. So one prompt rarely more than doubles it.
+  static constexpr double kShareOfAPrompt = 0.8;
+  static constexpr int kLeastPromptRows = 8;
+  int PromptRowsBeside(int decode_rows, int prompts, int most) const;
+
   // Tells what a forward took and brought. `outcomes`: what came of each offer that was given to ShareRows
   // for it, in order; null: that sequence failed.
   void Observe(const ForwardReport& report, std::span<const Absorbed* const> outcomes);
@@ -54,6 +61,7 @@ class Speculation {
  private:
   AutoPolicy policy_;
   TreePlanner planner_;
+  PromptCosts prompt_costs_;
 };
 
 }  // namespace pass

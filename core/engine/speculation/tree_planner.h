@@ -47,6 +47,7 @@ class TreePlanner {
 
   DraftCalibration* calibration() { return &calibration_; }
   StepCosts& costs() { return costs_; }
+  const StepCosts& costs() const { return costs_; }
 
   // A node with a smaller reach (core/decode/draft_tree.h) is not worth candidates behind it.
   double least_reach() const;

@@ -52,6 +52,7 @@ struct ForwardPlan {
 struct StepOutputs {
   at::Tensor states;  // T [wanted, d], the output of the final norm
   at::Tensor logits;  // T [wanted, vocab]
+  at::Tensor best;    // what Backend::BestKeys makes of them
 };
 
 class Backend {
@@ -111,6 +112,11 @@ class Backend {
   // out T [R, heads * head_dim]. `window`: positions that a row reads, its own included; 0: all.
   virtual void Attention(const ForwardPlan& plan, const HeadShape& shape, int32_t window,
                          const at::Tensor& query, const KvLayer& layer, at::Tensor& out) const = 0;
+
+  // Of logits T [wanted, vocab] the best `count`, as backend/best_tokens.h; undefined: the host reads the logits as they are.
+  virtual at::Tensor BestKeys(const at::Tensor& /*logits*/, int /*count*/, double /*softcap*/) const {
+    return {};
+  }
 
  protected:
   explicit Backend(const at::TensorOptions& options) : options_(options) {}

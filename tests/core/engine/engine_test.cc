@@ -42,6 +42,34 @@ TEST(Engine, PrefillsInChunksBesideTheDecodingOfOthers) {
   EXPECT_EQ(prefilling->text(), "a");
 }
 
+// A row takes 10.4 ms and each further one 0.4 ms: 26 rows take twice as long as one.
+TEST(Engine, LetsAPromptDoubleTheTimeOfOthersForwards) {
+  EngineRig rig(RigOptions(), Alphabet());
+  rig.forward_time = absl::ZeroDuration();
+  rig.model.OnForward([&](std::span<const Row> rows) {
+    rig.clock.Advance(absl::Microseconds(10000 + 400 * rows.size()));
+    return absl::OkStatus();
+  });
+  rig.engine.Prepare();
+  const std::string prompt(250, 'x');
+  rig.Submit(Request("0", 60));
+  for (int i = 0; i < 3; ++i) rig.engine.Step();
+  rig.Submit(Request(prompt, 1));
+  rig.engine.Step();  // teaches what a row of a prompt takes
+  for (int i = 0; i < 5; ++i) {
+    rig.engine.Step();
+    EXPECT_GE(rig.observer.forwards.back().prefill_rows, 16);
+    EXPECT_LE(rig.observer.forwards.back().prefill_rows, 26);
+  }
+}
+
+TEST(Engine, ReadsPromptsInWholeChunksWhereNobodyDecodes) {
+  EngineRig rig(RigOptions(), Alphabet());
+  rig.Submit(Request(std::string(250, 'x'), 1));
+  rig.engine.Step();
+  EXPECT_EQ(rig.observer.forwards.back().prefill_rows, 128);
+}
+
 TEST(Engine, TakesThePassRoundsFirstRowsIntoTheLastPrefillChunk) {
   EngineRig rig(RigOptions(), Alphabet());
   const auto sink = rig.Submit(Request("0123", 6, Method::kPass));

@@ -7,6 +7,7 @@
 #include "core/model/backend/aten/aten_kv_store.h"
 #include "core/model/backend/aten/aten_linear.h"
 #include "core/model/backend/aten/aten_plan.h"
+#include "core/model/backend/best_tokens.h"
 
 namespace pass {
 
@@ -41,6 +42,10 @@ std::unique_ptr<KvStore> AtenBackend::MakeKvStore(const ModelConfig& config, int
 
 std::unique_ptr<ForwardPlan> AtenBackend::Plan(std::span<const StepRow> rows) const {
   return std::make_unique<AtenPlan>(rows, options().device());
+}
+
+at::Tensor AtenBackend::BestKeys(const at::Tensor& logits, int count, double softcap) const {
+  return pass::BestKeys(logits, count, softcap);
 }
 
 }  // namespace pass

@@ -35,6 +35,7 @@ class AtenBackend : public Backend {
                  const HeadShape& shape, at::Tensor& query, KvLayer& layer) const override;
   void Attention(const ForwardPlan& plan, const HeadShape& shape, int32_t window, const at::Tensor& query,
                  const KvLayer& layer, at::Tensor& out) const override;
+  at::Tensor BestKeys(const at::Tensor& logits, int count, double softcap) const override;
 };
 
 }  // namespace pass

@@ -26,16 +26,16 @@ std::unique_ptr<ForwardPlan> CudaBackend::Plan(std::span<const StepRow> rows) co
 
 StepOutputs CudaBackend::Run(const ForwardPlan& plan, const Step& step) {
   const SlicedPlan& sliced = SlicedPlan::Of(plan);
-  std::vector<at::Tensor> states, logits;
+  std::vector<at::Tensor> states, logits, best;
   for (size_t i = 0; i < sliced.slices.size(); ++i) {
     StepOutputs outputs = steps_.Run(sliced.slices[i], sliced.packed[static_cast<int64_t>(i)], step);
     if (!outputs.states.defined()) continue;
     states.push_back(std::move(outputs.states));
     logits.push_back(std::move(outputs.logits));
+    best.push_back(std::move(outputs.best));
   }
   if (states.empty()) return {};
-  if (states.size() == 1) return {.states = states.front(), .logits = logits.front()};
-  return {.states = at::cat(states), .logits = at::cat(logits)};
+  return {.states = at::cat(states), .logits = at::cat(logits), .best = at::cat(best)};
 }
 
 }  // namespace pass

@@ -12,7 +12,9 @@ namespace {
 // Of these rows, in tensors that no later replay writes to.
 StepOutputs Select(const StepOutputs& outputs, const at::Tensor& rows) {
   if (rows.numel() == 0) return {};
-  return {.states = outputs.states.index_select(0, rows), .logits = outputs.logits.index_select(0, rows)};
+  return {.states = outputs.states.index_select(0, rows),
+          .logits = outputs.logits.index_select(0, rows),
+          .best = outputs.best.index_select(0, rows)};
 }
 
 }  // namespace

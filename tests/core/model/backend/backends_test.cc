@@ -120,12 +120,16 @@ TEST_P(Backends, GiveTheSameLogitsForPromptsTreesAndLookaheadRows) {
 }
 
 TEST_P(Backends, DrawTheSameTokensAndProposeTheSameDrafts) {
-  const SamplingOptions greedy{.temperature = 0};
+  // Of a sequence's rows one is read by its likeliest token, one by its likeliest 40, and one by all.
+  const SamplingOptions greedy{.temperature = 0}, filtered{.top_k = 40, .seed = 3}, drawn{.seed = 4};
   std::vector<std::vector<RowResult>> results;
   std::vector<std::vector<Proposal>> proposals;
   for (Transformer* model : {cpu_.get(), other_.get()}) {
     const Opened ids = Prefill(*model);
-    results.push_back(*model->Forward(Step(ids.first, ids.second, &greedy)));
+    std::vector<Row> rows = Step(ids.first, ids.second, &greedy);
+    rows[1].sampling = &filtered;
+    rows[4].sampling = rows[7].sampling = &drawn;
+    results.push_back(*model->Forward(rows));
     std::vector<ProposalRequest> requests = {
         {.sequence = ids.first, .handle = results.back()[2].drafts, .previous = 5},
         {.sequence = ids.first, .handle = results.back()[5].drafts, .previous = 6}};

@@ -51,7 +51,8 @@ class Recorded : public ::testing::Test {
     ++called_;
     const SlicePlan& slice = SlicePlan::Of(plan);
     if (plan.wanted.numel() == 0) return {};
-    return {.states = slice.tokens.unsqueeze(1).clone(), .logits = plan.positions.unsqueeze(1).clone()};
+    const at::Tensor positions = plan.positions.unsqueeze(1).clone();
+    return {.states = slice.tokens.unsqueeze(1).clone(), .logits = positions, .best = positions};
   }
 
   // A text of so many tokens, the last of which is wanted.
