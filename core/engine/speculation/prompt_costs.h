@@ -16,7 +16,8 @@ class PromptCosts {
   // `others`: seconds that the forward would have taken without its prompt rows.
   void Observe(int prompt_rows, double seconds, double others) {
     const double of_a_row = std::max(seconds - others, kLeastShare * seconds) / prompt_rows;
-    seconds_of_a_row_ = seconds_of_a_row_ > 0 ? seconds_of_a_row_ + kWeight * (of_a_row - seconds_of_a_row_) : of_a_row;
+    seconds_of_a_row_ =
+        seconds_of_a_row_ > 0 ? seconds_of_a_row_ + kWeight * (of_a_row - seconds_of_a_row_) : of_a_row;
   }
 
   // How many rows add these seconds, at most `most`: all of them as long as nothing is known.

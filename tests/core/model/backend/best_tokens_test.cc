@@ -47,8 +47,8 @@ TEST(BestKeys, CapScores) {
 
 TEST(BestKeys, AreRefusedOfRowsThatAreNoNumbers) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  const at::Tensor logits = at::tensor({1.0f, nan, 1.0f, std::copysign(nan, -1.0f), 1.0f, kInfinity, -kInfinity,
-                                        -kInfinity, 1.0f, -kInfinity})
+  const at::Tensor logits = at::tensor({1.0f, nan, 1.0f, std::copysign(nan, -1.0f), 1.0f, kInfinity,
+                                        -kInfinity, -kInfinity, 1.0f, -kInfinity})
                                 .view({5, 2});
   const at::Tensor keys = BestKeys(logits, 2, /*softcap=*/0);
   for (int64_t row = 0; row < 4; ++row) {
