@@ -7,7 +7,7 @@ scripts/check_protos.sh
 scripts/build.sh
 scripts/deps.sh lint
 if (($# == 0)); then
-  mapfile -d '' -t found < <(git ls-files -z '*.cc')
+  mapfile -t found < <(git ls-files '*.cc' | grep -Fxf <(grep -oP '"file": "'"$PWD"'/\K[^"]+' "$BUILD/compile_commands.json"))
   set -- "${found[@]}"
 fi
 # clang-tidy comes without an omp.h; the compiler's has nothing but declarations.

@@ -1,4 +1,4 @@
-// Preloaded into pass-server by test_lost_device.py: from the moment that the file LOSE_DEVICE exists, an operator of every
+// Preloaded into pass-server by tests/e2e/test_lost_device.py: from the moment that the file LOSE_DEVICE exists, an operator of every
 // forward fails as CUDA's do once a GPU is lost. It stands before LibTorch's function of the same name, and calls that until then.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/index_select_ops.h>
