@@ -37,7 +37,8 @@ static_resources:
                                 - name: envoy.retry_host_predicates.previous_hosts
                                   typed_config:
                                     "@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
-                              host_selection_retry_max_attempts: 5
+                              # Another choice costs nothing, and a replica that drains is the least busy one.
+                              host_selection_retry_max_attempts: 100
   clusters:
     - name: pass_server
       type: STRICT_DNS
