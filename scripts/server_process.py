@@ -14,10 +14,19 @@ import urllib.request
 HANG_SECONDS = 1800
 
 
+def environment_without_flags():
+    """The programs take PASS_* variables for flags. Those of the caller are not handed on, but for the limit of the kernels."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PASS_") or name == "PASS_MAX_ISA"
+    }
+
+
 class ServerProcess:
     """A running server; `command` begins with the program; addresses in it hold. `stop()` sends SIGTERM and returns the exit code.
 
-    PASS_* variables are flags of the server: those of the caller are not handed on.
+    Of the caller's PASS_* variables it sees PASS_MAX_ISA alone.
     `prefix`: a program that starts the command, with its arguments. (Code between fork and exec would meet gRPC's own handlers.)
     """
 
@@ -34,7 +43,7 @@ class ServerProcess:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            env={name: value for name, value in os.environ.items() if not name.startswith("PASS_")},
+            env=environment_without_flags(),
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()

@@ -23,8 +23,7 @@ CLIENT = BUILD / "bin" / "pass-client"
 LOOKAHEAD = os.environ.get("TEST_LOOKAHEAD") or str(
     REPOSITORY / "models" / "smollm2-135m.lookahead.safetensors"
 )
-# The programs read flags from PASS_* variables too; the tests' own must not become flags.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PASS_")}
+ENVIRONMENT = server_process.environment_without_flags()
 
 
 def model_path():
