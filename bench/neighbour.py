@@ -7,6 +7,7 @@ A greedy, plain stream is read token by token, alone and while one prompt is rea
 """
 
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import statistics
@@ -66,43 +67,28 @@ def long_prompt(tokens, number):
     return (f"{number}. " + text * (1 + wanted // len(text)))[:wanted]  # no beginning that the server knows
 
 
-def measure_once(folder, server, prompt, most):
-    stream = Stream(folder, server.address, most)
-    stream.next()
-    alone = [stream.next() for _ in range(TOKENS_BEFORE)]
-    reader = subprocess.Popen(
-        [f"{folder}/pass-client", "generate", "--address", server.address, "--prompt-file", "-", "--json"]
-        + ["--temperature", "0", "--max-tokens", "1"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    reader.stdin.write(prompt)
-    reader.stdin.close()
-    beside = []
-    while reader.poll() is None:
-        beside.append(stream.next())
-    stream.end()
-    summary = json.loads(reader.stdout.read().splitlines()[-1])
-    return alone, beside, summary
+def read_prompt(folder, server, prompt):
+    return call(folder, server.address, "generate", "--temperature", "0", "--max-tokens", "1", text=prompt)
 
 
 def measure(arguments):
-    alone, beside, read_beside, read_alone, tokens = [], [], [], [], 0
-    with ServerProcess([f"{arguments.bin}/pass-server", "--model", arguments.model]) as server:
+    folder, alone, beside, read_beside, read_alone = arguments.bin, [], [], [], []
+    command = [f"{folder}/pass-server", "--model", arguments.model]
+    with ServerProcess(command) as server, concurrent.futures.ThreadPoolExecutor(1) as reader:
         for i in range(arguments.repetitions):
             prompt = long_prompt(arguments.tokens, i)
-            some, more, summary = measure_once(arguments.bin, server, prompt, TOKENS_BEFORE + arguments.tokens)
-            alone += some
-            beside += more
-            read_beside.append(summary["prefill_seconds"])
-            summary = call(
-                arguments.bin, server.address, "generate", "--temperature", "0", "--max-tokens", "1", text=prompt
-            )
+            stream = Stream(folder, server.address, TOKENS_BEFORE + arguments.tokens)
+            stream.next()
+            alone += [stream.next() for _ in range(TOKENS_BEFORE)]
+            reading = reader.submit(read_prompt, folder, server, prompt)
+            while not reading.done():
+                beside.append(stream.next())
+            stream.end()
+            read_beside.append(reading.result()["prefill_seconds"])
+            summary = read_prompt(folder, server, prompt)
             read_alone.append(summary["prefill_seconds"])
-            tokens = summary["prompt_tokens"]
     return {
-        "prompt_tokens": tokens,
+        "prompt_tokens": summary["prompt_tokens"],
         "milliseconds_between_tokens_alone_median": 1000 * statistics.median(alone),
         "milliseconds_between_tokens_alone_p95": 1000 * percentile_95(alone),
         "milliseconds_between_tokens_beside_median": 1000 * statistics.median(beside),

@@ -218,7 +218,7 @@ void Engine::MarkControl(ForwardReport& report) {
   }
 }
 
-// Each prompt that is read lengthens the forwards of those who decode by their time once, at most.
+// Prompts get fewer rows beside sequences that decode, so that those do not wait for long.
 int Engine::PromptRows() const {
   int decode_rows = 0, prompts = 0;
   for (const auto& sequence : running_) {

@@ -30,7 +30,7 @@ namespace pass {
 struct EngineOptions {
   int max_sequences = 16;        // decoding or prefilling at a time
   int row_budget = 1 << 20;      // rows of one forward; the model's own limit holds too
-  int prefill_chunk_rows = 128;  // at most, of prompts in one forward; fewer beside sequences that decode
+  int prefill_chunk_rows = 128;  // of prompts in one forward, at most: fewer beside sequences that decode
   bool text_sources = true;      // `tree` drafts from the request's own text too, not from the model alone
   // Time that Prepare may spend on measuring what rows cost. What is not measured is learned while serving.
   absl::Duration measuring_time = absl::ZeroDuration();

@@ -9,16 +9,22 @@
 namespace pass {
 namespace {
 
-// What the row asked for, of the distribution that it draws from.
-RowResult Give(absl::StatusOr<Distribution> distribution, const Row& row) {
+template <typename T>
+void Take(absl::StatusOr<T> value, T& to, absl::Status& status) {
+  status = value.status();
+  if (value.ok()) to = *std::move(value);
+}
+
+// `logits`: as DrawTarget and Filter take them.
+template <typename... Logits>
+RowResult ReadOutOf(const Row& row, Logits... logits) {
   RowResult result;
-  result.status = distribution.status();
-  if (!distribution.ok()) return result;
-  if (row.output == RowOutput::kDistribution) {
-    result.distribution = *std::move(distribution);
+  if (row.output == RowOutput::kNothing) return result;
+  PASS_CHECK(row.sampling != nullptr);
+  if (row.output == RowOutput::kToken) {
+    Take(DrawTarget(logits..., *row.sampling, row.position + 1), result.token, result.status);
   } else {
-    const Noise noise(row.sampling->seed, row.sampling->choice);
-    result.token = Draw(*distribution, noise, row.position + 1, /*base=*/0, Purpose::kTarget);
+    Take(Filter(logits..., *row.sampling), result.distribution, result.status);
   }
   return result;
 }
@@ -32,24 +38,9 @@ bool BestTokensSuffice(const Row& row, int count) {
 }
 
 RowResult ReadOut(std::span<const TokenId> ids, std::span<const float> logits, const Row& row) {
-  PASS_CHECK(row.sampling != nullptr);
-  return Give(Filter(ids, logits, *row.sampling), row);
+  return ReadOutOf(row, ids, logits);
 }
 
-RowResult ReadOut(std::span<const float> logits, const Row& row) {
-  RowResult result;
-  if (row.output == RowOutput::kNothing) return result;
-  PASS_CHECK(row.sampling != nullptr);
-  if (row.output == RowOutput::kToken) {
-    absl::StatusOr<TokenId> token = DrawTarget(logits, *row.sampling, row.position + 1);
-    if (token.ok()) {
-      result.token = *token;
-    } else {
-      result.status = token.status();
-    }
-    return result;
-  }
-  return Give(Filter(logits, *row.sampling), row);
-}
+RowResult ReadOut(std::span<const float> logits, const Row& row) { return ReadOutOf(row, logits); }
 
 }  // namespace pass

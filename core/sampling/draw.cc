@@ -52,12 +52,25 @@ TokenId Draw(const Distribution& distribution, const Noise& noise, int32_t posit
   return ids[best];
 }
 
+namespace {
+
+absl::StatusOr<TokenId> DrawTargetFrom(const absl::StatusOr<Distribution>& distribution,
+                                       const SamplingOptions& options, int32_t position) {
+  if (!distribution.ok()) return distribution.status();
+  return Draw(*distribution, Noise(options.seed, options.choice), position, /*base=*/0, Purpose::kTarget);
+}
+
+}  // namespace
+
 absl::StatusOr<TokenId> DrawTarget(std::span<const float> logits, const SamplingOptions& options,
                                    int32_t position) {
   if (options.greedy()) return Argmax(logits);
-  absl::StatusOr<Distribution> distribution = Filter(logits, options);
-  if (!distribution.ok()) return distribution.status();
-  return Draw(*distribution, Noise(options.seed, options.choice), position, /*base=*/0, Purpose::kTarget);
+  return DrawTargetFrom(Filter(logits, options), options, position);
+}
+
+absl::StatusOr<TokenId> DrawTarget(std::span<const TokenId> ids, std::span<const float> logits,
+                                   const SamplingOptions& options, int32_t position) {
+  return DrawTargetFrom(Filter(ids, logits, options), options, position);
 }
 
 }  // namespace pass

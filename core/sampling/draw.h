@@ -19,5 +19,8 @@ TokenId Draw(const Distribution& distribution, const Noise& noise, int32_t posit
 // Equal to Draw(Filter(logits, options), ..., kTarget); greedy skips the distribution. Errors as Filter.
 absl::StatusOr<TokenId> DrawTarget(std::span<const float> logits, const SamplingOptions& options,
                                    int32_t position);
+// The same from some tokens' logits, among which are all that the options keep.
+absl::StatusOr<TokenId> DrawTarget(std::span<const TokenId> ids, std::span<const float> logits,
+                                   const SamplingOptions& options, int32_t position);
 
 }  // namespace pass

@@ -44,8 +44,9 @@ class Speculation {
     return planner_.Plan(offers, forward);
   }
 
-  // How many rows of so many prompts may ride with those of decoders: as many as add kShareOfAPrompt of the forward's time for
-  // each prompt, at least kLeastPromptRows, and never more than `most`. So one prompt rarely more than doubles it.
+  // How many rows so many prompts may have beside those of decoders. The rows of one prompt add kShareOfAPrompt of the time that
+  // the forward would take without them. So one prompt rarely more than doubles it. Never below kLeastPromptRows, unless `most`
+  // is, and never above `most`.
   static constexpr double kShareOfAPrompt = 0.8;
   static constexpr int kLeastPromptRows = 8;
   int PromptRowsBeside(int decode_rows, int prompts, int most) const;

@@ -3,26 +3,28 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 #include <tuple>
+
+#include "core/model/lookahead/score_key.h"
 
 namespace pass {
 namespace {
 
 constexpr int64_t kLow = 0xffffffff;
 constexpr int32_t kMagnitude = 0x7fffffff;
+// ATen has no unsigned numbers of 64 bits: a key without this bit, read as a signed one, has the same order.
+constexpr uint64_t kSign = uint64_t{1} << 63;
 
-// A float's bits as a whole number with the float's order, and back.
+// A float's bits as a whole number with the float's order.
 at::Tensor Ordered(const at::Tensor& bits) {
   return at::bitwise_xor(bits, at::bitwise_and(at::bitwise_right_shift(bits, 31), kMagnitude));
 }
-float ScoreOf(int32_t ordered) { return std::bit_cast<float>(ordered < 0 ? ordered ^ kMagnitude : ordered); }
 
 }  // namespace
 
-// A key is larger for the larger score and, of two tokens with the same one, for the lower token. So all keys of a row differ,
-// and which are the largest does not depend on how a library sorts.
+// KeyOf each score and token, less kSign. All keys of a row differ, so which are the largest does not depend on how a library
+// sorts.
 at::Tensor BestKeys(const at::Tensor& logits, int count, double softcap) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   at::Tensor scores = logits.to(at::kFloat);
@@ -41,9 +43,10 @@ at::Tensor BestKeys(const at::Tensor& logits, int count, double softcap) {
 absl::StatusOr<Shortlist> BestOfKeys(std::span<const int64_t> keys) {
   if (keys.back() == 0) return absl::InternalError("a logit is NaN or infinite, or no logit is finite");
   Shortlist best;
-  for (const int64_t key : keys.first(keys.size() - 1)) {
-    best.ids.push_back(static_cast<TokenId>(kLow - (key & kLow)));
-    best.scores.push_back(ScoreOf(static_cast<int32_t>(key >> 32)));
+  for (const int64_t signed_key : keys.first(keys.size() - 1)) {
+    const uint64_t key = static_cast<uint64_t>(signed_key) ^ kSign;
+    best.ids.push_back(TokenOfKey(key));
+    best.scores.push_back(ScoreOfKey(key));
   }
   return best;
 }

@@ -1,32 +1,18 @@
 #include "core/model/lookahead/shortlist.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 
 #include "core/base/check.h"
+#include "core/model/lookahead/score_key.h"
 
 namespace pass {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-// A number that is larger for the better of two tokens. Adding 0 makes the two zeros one.
-uint64_t Key(float score, TokenId id) {
-  const uint32_t bits = std::bit_cast<uint32_t>(score + 0.0f);
-  const uint32_t ordered = bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
-  return uint64_t{ordered} << 32 | ~static_cast<uint32_t>(id);
-}
-
-float ScoreOf(uint64_t key) {
-  const auto ordered = static_cast<uint32_t>(key >> 32);
-  return std::bit_cast<float>(ordered >> 31 != 0 ? ordered & 0x7fffffffu : ~ordered);
-}
-
-TokenId IdOf(uint64_t key) { return static_cast<TokenId>(~static_cast<uint32_t>(key)); }
 
 // A score that at least `count` of the scores reach and few others do: the count-th largest of the maxima of interleaved
 // columns. -infinity if there are too few scores for that to pay.
@@ -52,7 +38,7 @@ std::vector<uint64_t> Reaching(std::span<const float> scores, float threshold, I
   keys.reserve(512);
   const auto take = [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      if (scores[i] >= threshold) keys.push_back(Key(scores[i], id_of(i)));
+      if (scores[i] >= threshold) keys.push_back(KeyOf(scores[i], id_of(i)));
     }
   };
   size_t first = 0;
@@ -77,8 +63,8 @@ Shortlist Best(std::span<const float> scores, size_t count, IdOfIndex id_of) {
   best.ids.reserve(count);
   best.scores.reserve(count);
   for (auto key = keys.begin(); key != end; ++key) {
-    best.ids.push_back(IdOf(*key));
-    best.scores.push_back(ScoreOf(*key));
+    best.ids.push_back(TokenOfKey(*key));
+    best.scores.push_back(ScoreOfKey(*key));
   }
   return best;
 }
