@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "core/base/clock.h"
+#include "core/base/status_macros.h"
 #include "core/engine/engine.h"
+#include "core/engine/observer.h"
 #include "core/engine/token_sink.h"
 
 namespace pass {
@@ -21,6 +23,16 @@ class TokenCollector final : public TokenSink {
   absl::Status error;
 };
 
+// Keeps why the model failed first: a stream is told only that it did.
+class FailureKeeper final : public EngineObserver {
+ public:
+  void OnModelError(const GenerationRequest& /*request*/, const absl::Status& error) override {
+    failure.Update(error);
+  }
+
+  absl::Status failure;
+};
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::vector<TokenId>>> Continue(LanguageModel& model, const Tokenizer& tokenizer,
@@ -28,15 +40,20 @@ absl::StatusOr<std::vector<std::vector<TokenId>>> Continue(LanguageModel& model,
                                                            std::vector<GenerationRequest> requests,
                                                            int max_sequences) {
   const SystemClock clock;
-  Engine engine(&model, &tokenizer, end_of_sequence_ids, {.max_sequences = max_sequences},
-                /*observer=*/nullptr, &clock);
+  FailureKeeper keeper;
+  Engine engine(&model, &tokenizer, end_of_sequence_ids, {.max_sequences = max_sequences}, &keeper, &clock);
   std::vector<std::shared_ptr<TokenCollector>> sinks;
   for (GenerationRequest& request : requests) {
+    if (request.prompt.empty() || request.max_tokens < 1) {
+      return absl::InvalidArgumentError(
+          "a continuation of at least one token needs a prompt of at least one");
+    }
     request.method = Method::kPlain;
     sinks.push_back(std::make_shared<TokenCollector>());
     engine.Submit(sinks.size(), std::move(request), sinks.back());
   }
   while (engine.num_running() + engine.num_waiting() > 0) engine.Step();
+  PASS_RETURN_IF_ERROR(keeper.failure);
   std::vector<std::vector<TokenId>> continuations;
   for (const auto& sink : sinks) {
     if (!sink->error.ok()) return sink->error;

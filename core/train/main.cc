@@ -101,7 +101,7 @@ void AddEvalFlags(CLI::App& app, pass::EvalOptions& options, bool& json) {
       },
       "ROWS:MILLISECONDS,...: t(rows) for the simulated speed-up, as pass-bench cost measures it");
   app.add_option("--max-prompts", options.prompts, "prompts of each file; 0: all");
-  app.add_option("--tokens", options.tokens, "tokens of a continuation");
+  app.add_option("--tokens", options.tokens, "tokens of a continuation")->check(CLI::Range(1, 4096));
   app.add_option("--max-nodes", options.max_nodes, "nodes of the largest tree");
   app.add_option("--rows", options.rows, "look-ahead rows behind an anchor, beside all");
   app.add_option("--seed", options.seed, "of sampled continuations");

@@ -39,8 +39,9 @@ constexpr const char* kChatPrompts[] = {
 SampleDrawer::SampleDrawer(LanguageModel* model, const TextModel* text,
                            std::vector<std::vector<TokenId>> corpus, const SampleOptions& options)
     : model_(model), text_(text), corpus_(std::move(corpus)), options_(options) {
+  // A prompt leaves room in its window for a token at least.
   const auto add = [this](const absl::StatusOr<std::vector<TokenId>>& ids) {
-    if (ids.ok() && !ids->empty()) short_prompts_.push_back(*ids);
+    if (ids.ok() && !ids->empty() && std::ssize(*ids) < options_.window) short_prompts_.push_back(*ids);
   };
   for (const char* prompt : kTextPrompts) add(text_->tokenizer->Encode(prompt));
   // A question that breaks off: the model ends it, and answers.
@@ -65,7 +66,8 @@ std::vector<TokenId> SampleDrawer::Prompt(uint64_t seed) const {
   auto offset = static_cast<int64_t>(random() % static_cast<uint64_t>(total));
   const std::vector<TokenId>* text = corpus_.data();
   for (; offset >= static_cast<int64_t>(text->size()); ++text) offset -= static_cast<int64_t>(text->size());
-  const int64_t length = std::min<int64_t>(kPromptLengths[random() % 4], static_cast<int64_t>(text->size()));
+  const int64_t length =
+      std::min({int64_t{kPromptLengths[random() % 4]}, int64_t{options_.window - 1}, std::ssize(*text)});
   offset = std::min(offset, static_cast<int64_t>(text->size()) - length);
   return {text->begin() + offset, text->begin() + offset + length};
 }

@@ -80,11 +80,19 @@ def test_another_device_reaches_the_same_weights_from_the_same_samples(samples, 
     assert tensors(out) == tensors(samples / "whole.safetensors")
 
 
+def test_samples_are_as_long_as_the_window_though_some_prompts_are_longer(samples):
+    drawn = (samples / "samples").read_bytes()
+    sample = 8 + 24 * 4  # its number, and TINY's window of tokens
+    header = drawn.index(b"\n") + 1
+    assert len(drawn) > header and (len(drawn) - header) % sample == 0
+    numbers = [struct.unpack_from("<q", drawn, at)[0] for at in range(header, len(drawn), sample)]
+    assert numbers == sorted(numbers) and 0 <= numbers[0] and numbers[-1] < 256
+
+
 def test_samples_are_drawn_on_the_device_that_is_named(tmp_path):
     random_model.write_model(tmp_path / "model", "tiny")
     arguments = [*TINY, "--out", tmp_path / "x.safetensors", "--steps", "1", "--device", "cuda:mock"]
     arguments[arguments.index("--model") + 1] = tmp_path / "model"
-    arguments[arguments.index("--window") + 1] = 96  # its tokens are bytes: the longest prompt must fit
     done = train(*arguments)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "x.safetensors").exists()
@@ -152,7 +160,9 @@ def test_flags_that_are_missing_or_wrong_are_named(tmp_path):
     for arguments, name in [(["--out", "x"], "--model"), (["--model", MODEL], "--out"),
                             ([*TINY, "--out", tmp_path / "x"], "--steps"),
                             (["--model", MODEL, "--out", tmp_path / "x", "--steps", "1", "--lookahead", "0"], "--lookahead"),
-                            ([*TINY, "--out", tmp_path / "x", "--steps", "1", "--later-rows-every", "-1"], "--later-rows-every")]:
+                            ([*TINY, "--out", tmp_path / "x", "--steps", "1", "--later-rows-every", "-1"], "--later-rows-every"),
+                            (["eval", "--model", MODEL, "--lookahead-file", "x", "--prompts", "code=x", "--tokens", "0"],
+                             "--tokens")]:
         done = train(*arguments)
         assert done.returncode == 2, arguments
         assert name in done.stderr
