@@ -27,8 +27,8 @@ struct AttentionData {
   const float* query;    // [rows, num_kv_heads * group, head_dim], rotated and scaled
   const T* row_keys;     // [rows, num_kv_heads, head_dim], rotated
   const T* row_values;   // [rows, num_kv_heads, head_dim]
-  const T* page_keys;    // [pages, num_kv_heads, head_dim, kPageTokens]
-  const T* page_values;  // [pages, num_kv_heads, kPageTokens, head_dim]
+  const T* page_keys;    // [pages, num_kv_heads, numbers of a page], as page_layout.h says
+  const T* page_values;  // the same
   T* out;                // [rows, num_kv_heads * group * head_dim]
 };
 
@@ -102,9 +102,10 @@ const Table<T>& ForThisCpu() {
 }
 
 inline int64_t AttentionScratchFloats(int group, int head_dim) {
-  const int64_t block = int64_t{2} * kPageTokens * head_dim;             // keys and values
-  const int64_t queries = int64_t{2} * kMaxTaskRows * group * head_dim;  // and their sums
-  return block + queries;
+  const int64_t block = int64_t{2} * kPageTokens * head_dim;  // keys and values
+  const int64_t query =
+      2 * head_dim + 1 + kPageTokens + 2;  // itself, its sums, its softmax, and what it reads
+  return block + kMaxTaskRows * group * query;
 }
 
 }  // namespace pass::kernels

@@ -145,6 +145,13 @@ inline float MaxLanes(const Lanes& x) {
   return ReduceLanes(x, [](Register a, Register b) { return Larger(a, b); });
 }
 
+// Whether any lane is above the bound. A NaN is not.
+inline bool AnyAbove(const Lanes& x, float bound) {
+  bool any = false;
+  for (int part = 0; part < kLaneParts; ++part) any |= AnyAbove(PartOf(x, part), FillRegister(bound));
+  return any;
+}
+
 // The same of whole numbers; loops that GCC vectorises.
 inline int32_t SumLanes(const IntLanes& x) {
   int32_t numbers[kLanes], sum = 0;

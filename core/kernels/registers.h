@@ -63,6 +63,15 @@ inline Register WidenRegister(const Bf16* from) {
 #endif
 }
 
+// The numbers of one register's words as fp32: number i of each word in wide[i].
+inline void WidenTogether(const float* from, Register (&wide)[1]) { wide[0] = LoadRegister(from); }
+inline void WidenTogether(const Bf16* from, Register (&wide)[2]) {
+  BitRegister words;
+  __builtin_memcpy(&words, from, sizeof(words));
+  wide[0] = (Register)(words << 16);
+  wide[1] = (Register)(words & 0xffff0000u);
+}
+
 // A register of numbers rounded as Narrow does.
 inline void NarrowRegister(Register values, float* to) { StoreRegister(values, to); }
 inline void NarrowRegister(Register values, Bf16* to) {
@@ -97,6 +106,18 @@ inline Register MultiplyAdd(Register a, Register b, Register c) {
 }
 
 inline Register Larger(Register a, Register b) { return a > b ? a : b; }
+
+// Whether any number of a is above that of b.
+inline bool AnyAbove(Register a, Register b) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_GT_OQ)) != 0;
+#else
+  const IntRegister above = a > b;
+  return (above[0] | above[1] | above[2] | above[3]) != 0;
+#endif
+}
 
 // exp for x <= 88, relative error below 2e-7; 0 below -87.3. exp(x) = 2^n exp(r) with n = round(x / ln 2), rounded by
 // adding and subtracting 1.5 * 2^23, and a degree-6 polynomial for |r| <= ln 2 / 2 (Taylor).

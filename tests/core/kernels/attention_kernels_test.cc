@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/kernels/kernels.h"
+#include "core/kernels/page_layout.h"
 #include "tests/core/kernels/numbers.h"
 
 namespace pass::kernels {
@@ -75,33 +76,36 @@ std::vector<T> Attend(Isa isa, const Sequence<T>& sequence, int rows_per_task) {
   return out;
 }
 
-// Key and value of one head at a position of the row's own path.
-template <typename T>
+// Key and value of one head at a position of the row's own path, [head_dim] each.
 struct Place {
-  const T *key, *value;
-  int64_t key_stride;
+  std::vector<double> key, value;
 };
 
 template <typename T>
-std::vector<Place<T>> PlacesOf(const Sequence<T>& sequence, int row, int kv_head) {
+std::vector<Place> PlacesOf(const Sequence<T>& sequence, int row, int kv_head) {
   const Shape& shape = sequence.shape;
   const int64_t dim = shape.head_dim;
-  std::vector<Place<T>> places;
+  std::vector<Place> places;
   const int32_t position = sequence.rows[row].position;
   const auto is_read = [&](int32_t p) { return shape.window == 0 || p > position - shape.window; };
   for (int32_t p = 0; p < kCommitted; ++p) {
     if (!is_read(p)) continue;
     const int64_t page =
         (int64_t{sequence.page_table[p / kPageTokens]} * shape.kv_heads + kv_head) * dim * kPageTokens;
-    places.push_back({.key = sequence.page_keys.data() + page + p % kPageTokens,
-                      .value = sequence.page_values.data() + page + p % kPageTokens * dim,
-                      .key_stride = kPageTokens});
+    Place& place = places.emplace_back();
+    for (int64_t d = 0; d < dim; ++d) {
+      place.key.push_back(Wide(sequence.page_keys[page + KeyPlace<T>(p % kPageTokens, d)]));
+      place.value.push_back(Wide(sequence.page_values[page + ValuePlace<T>(p % kPageTokens, d, dim)]));
+    }
   }
   for (int r = row; r >= 0; r = sequence.rows[r].parent) {
     if (!is_read(sequence.rows[r].position)) continue;
     const int64_t at = (int64_t{r} * shape.kv_heads + kv_head) * dim;
-    places.push_back(
-        {.key = sequence.row_keys.data() + at, .value = sequence.row_values.data() + at, .key_stride = 1});
+    Place& place = places.emplace_back();
+    for (int64_t d = 0; d < dim; ++d) {
+      place.key.push_back(Wide(sequence.row_keys[at + d]));
+      place.value.push_back(Wide(sequence.row_values[at + d]));
+    }
   }
   return places;
 }
@@ -114,14 +118,13 @@ std::vector<double> Plain(const Sequence<T>& sequence, int row, int head) {
       sequence.query.data() + (int64_t{row} * sequence.heads() + head) * int64_t{shape.head_dim};
   std::vector<double> out(shape.head_dim);
   double total = 0;
-  for (const Place<T>& place : PlacesOf(sequence, row, head / shape.group)) {
+  for (const Place& place : PlacesOf(sequence, row, head / shape.group)) {
     double score = 0;
-    for (int d = 0; d < shape.head_dim; ++d)
-      score += double{query[d]} * Wide(place.key[d * place.key_stride]);
+    for (int d = 0; d < shape.head_dim; ++d) score += double{query[d]} * place.key[d];
     if (shape.softcap > 0) score = shape.softcap * std::tanh(score / shape.softcap);
     const double weight = std::exp(score);
     total += weight;
-    for (int d = 0; d < shape.head_dim; ++d) out[d] += weight * Wide(place.value[d]);
+    for (int d = 0; d < shape.head_dim; ++d) out[d] += weight * place.value[d];
   }
   for (double& value : out) value /= total;
   return out;
@@ -129,6 +132,7 @@ std::vector<double> Plain(const Sequence<T>& sequence, int row, int head) {
 
 const std::vector<Shape> kShapes = {
     {.kv_heads = 2, .group = 1, .head_dim = 16, .window = 0, .softcap = 0},
+    {.kv_heads = 1, .group = 40, .head_dim = 16, .window = 0, .softcap = 0},
     {.kv_heads = 1, .group = 2, .head_dim = 48, .window = 7, .softcap = 0},
     {.kv_heads = 3, .group = 3, .head_dim = 64, .window = 0, .softcap = 0},
     {.kv_heads = 1, .group = 7, .head_dim = 64, .window = 20, .softcap = 5},

@@ -1,8 +1,6 @@
 #include "core/model/backend/cpu/cpu_kv_store.h"
 
-#include <algorithm>
-
-#include "core/kernels/attention_plan.h"
+#include "core/kernels/page_layout.h"
 #include "core/model/compute_type.h"
 
 namespace pass {
@@ -21,10 +19,12 @@ void CopyToPages(std::span<const int> rows, std::span<const int32_t> pages, int3
     const Element* row_keys = Data<Element>(layer.row_keys) + row;
     const Element* row_values = Data<Element>(layer.row_values) + row;
     for (int64_t h = 0; h < kv_heads; ++h) {
-      Element* keys = Data<Element>(layer.page_keys) + page + h * head_dim * kPageTokens + slot;
-      for (int64_t d = 0; d < head_dim; ++d) keys[d * kPageTokens] = row_keys[h * head_dim + d];
-      std::copy_n(row_values + h * head_dim, head_dim,
-                  Data<Element>(layer.page_values) + page + (h * kPageTokens + slot) * head_dim);
+      Element* keys = Data<Element>(layer.page_keys) + page + h * head_dim * kPageTokens;
+      Element* values = Data<Element>(layer.page_values) + page + h * head_dim * kPageTokens;
+      for (int64_t d = 0; d < head_dim; ++d) {
+        keys[KeyPlace<Element>(slot, d)] = row_keys[h * head_dim + d];
+        values[ValuePlace<Element>(slot, d, head_dim)] = row_values[h * head_dim + d];
+      }
     }
   }
 }
@@ -33,8 +33,8 @@ void CopyToPages(std::span<const int> rows, std::span<const int32_t> pages, int3
 
 CpuKvStore::CpuKvStore(const ModelConfig& config, const at::TensorOptions& options, int64_t pages,
                        int max_rows)
-    : KvStore(config, options, {pages, config.num_kv_heads, config.head_dim, kPageTokens},
-              {pages, config.num_kv_heads, kPageTokens, config.head_dim}, max_rows) {}
+    : KvStore(config, options, {pages, config.num_kv_heads, config.head_dim * kPageTokens},
+              {pages, config.num_kv_heads, config.head_dim * kPageTokens}, max_rows) {}
 
 void CpuKvStore::Copy(std::span<const int> rows, std::span<const int32_t> pages, int32_t first) {
   for (const KvLayer& layer : layers_) {

@@ -1,6 +1,4 @@
-// Keys and values on the CPU:
-//   page_keys   [pages, kv_heads, head_dim, kPageTokens]   transposed: a block's scores need no horizontal sums
-//   page_values [pages, kv_heads, kPageTokens, head_dim]
+// Keys and values on the CPU: page_keys and page_values [pages, kv_heads, numbers], as core/kernels/page_layout.h says.
 #pragma once
 
 #include "core/checkpoint/config.h"

@@ -37,6 +37,12 @@ class Operators : public ::testing::TestWithParam<at::ScalarType> {
   const AtenBackend aten_{options()};
 };
 
+// Pages [pages, kv_heads, k, n] as the CPU's own kernels have them (core/kernels/page_layout.h).
+at::Tensor OfTheCpu(const at::Tensor& pages) {
+  const int64_t together = 4 / pages.element_size();
+  return pages.unflatten(2, {-1, together}).transpose(3, 4).flatten(2).contiguous();
+}
+
 // Over pages, a tree, a chain across a page's end and a sequence without a committed token.
 void Operators::AttendsAsATenDoes(const HeadShape& shape, int32_t window) const {
   const int64_t num_pages = 20;
@@ -64,7 +70,8 @@ void Operators::AttendsAsATenDoes(const HeadShape& shape, int32_t window) const 
       {1, 9, 0, third.data()}};
   const int64_t count = static_cast<int64_t>(rows.size());
   const at::Tensor query = at::randn({count, shape.heads, shape.head_dim}) / 4;
-  const KvLayer layer = {page_keys, page_values, Random({count, shape.kv_heads, shape.head_dim}),
+  const KvLayer layer = {OfTheCpu(page_keys), OfTheCpu(page_values),
+                         Random({count, shape.kv_heads, shape.head_dim}),
                          Random({count, shape.kv_heads, shape.head_dim})};
   const KvLayer by_aten = {page_keys.transpose(2, 3).contiguous(), page_values, layer.row_keys,
                            layer.row_values};
