@@ -38,7 +38,7 @@ class FailureKeeper final : public EngineObserver {
 absl::StatusOr<std::vector<std::vector<TokenId>>> Continue(LanguageModel& model, const Tokenizer& tokenizer,
                                                            const std::vector<TokenId>& end_of_sequence_ids,
                                                            std::vector<GenerationRequest> requests,
-                                                           int max_sequences) {
+                                                           int max_sequences, const std::atomic<bool>* stop) {
   const SystemClock clock;
   FailureKeeper keeper;
   Engine engine(&model, &tokenizer, end_of_sequence_ids, {.max_sequences = max_sequences}, &keeper, &clock);
@@ -52,7 +52,10 @@ absl::StatusOr<std::vector<std::vector<TokenId>>> Continue(LanguageModel& model,
     sinks.push_back(std::make_shared<TokenCollector>());
     engine.Submit(sinks.size(), std::move(request), sinks.back());
   }
-  while (engine.num_running() + engine.num_waiting() > 0) engine.Step();
+  while (engine.num_running() + engine.num_waiting() > 0) {
+    if (stop != nullptr && *stop) return absl::CancelledError("interrupted");
+    engine.Step();
+  }
   PASS_RETURN_IF_ERROR(keeper.failure);
   std::vector<std::vector<TokenId>> continuations;
   for (const auto& sink : sinks) {

@@ -72,7 +72,8 @@ std::vector<TokenId> SampleDrawer::Prompt(uint64_t seed) const {
   return {text->begin() + offset, text->begin() + offset + length};
 }
 
-absl::StatusOr<std::vector<std::vector<TokenId>>> SampleDrawer::Draw(int64_t first, int count) {
+absl::StatusOr<std::vector<std::vector<TokenId>>> SampleDrawer::Draw(int64_t first, int count,
+                                                                     const std::atomic<bool>& stop) {
   std::vector<std::vector<TokenId>> windows;
   std::vector<GenerationRequest> requests;
   for (int64_t i = first; i < first + count; ++i) {
@@ -96,7 +97,7 @@ absl::StatusOr<std::vector<std::vector<TokenId>>> SampleDrawer::Draw(int64_t fir
   }
   PASS_ASSIGN_OR_RETURN(const auto continuations,
                         Continue(*model_, *text_->tokenizer, text_->end_of_sequence_ids, std::move(requests),
-                                 options_.max_sequences));
+                                 options_.max_sequences, &stop));
   std::vector<std::vector<TokenId>> kept;
   for (size_t i = 0; i < windows.size(); ++i) {
     windows[i].insert(windows[i].end(), continuations[i].begin(), continuations[i].end());

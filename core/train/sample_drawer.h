@@ -4,6 +4,7 @@
 // Sample i is a function of the model, the prompts, the seed and i, and of nothing else.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -31,8 +32,9 @@ class SampleDrawer {
   SampleDrawer(LanguageModel* model, const TextModel* text, std::vector<std::vector<TokenId>> corpus,
                const SampleOptions& options);
 
-  // Samples first .. first + count - 1, those dropped left out. Errors: the engine's.
-  absl::StatusOr<std::vector<std::vector<TokenId>>> Draw(int64_t first, int count);
+  // Samples first .. first + count - 1, those dropped left out. Errors: the engine's; CANCELLED: `stop` became true.
+  absl::StatusOr<std::vector<std::vector<TokenId>>> Draw(int64_t first, int count,
+                                                         const std::atomic<bool>& stop);
 
  private:
   std::vector<TokenId> Prompt(uint64_t random) const;

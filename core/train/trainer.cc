@@ -28,10 +28,11 @@ constexpr double kSmoothing = 0.95;  // of what is reported, from one report to 
 
 // What is the same for all of a run.
 struct Run {
-  Run(const TrainOptions& train_options, TrainObserver& train_observer)
-      : options(train_options), observer(train_observer) {}
+  Run(const TrainOptions& train_options, const std::atomic<bool>& stop, TrainObserver& train_observer)
+      : options(train_options), interrupted(stop), observer(train_observer) {}
 
   const TrainOptions& options;
+  const std::atomic<bool>& interrupted;
   TrainObserver& observer;
   std::unique_ptr<Checkpoint> checkpoint;
   std::string fingerprint;
@@ -132,7 +133,7 @@ absl::StatusOr<std::vector<TokenId>> WindowOf(Run& run, int64_t use) {
     progress.drawing = true;
     run.observer.OnProgress(progress);
     const int64_t first = run.store->next_sample();
-    PASS_ASSIGN_OR_RETURN(const auto windows, run.drawer->Draw(first, kSamplesAtATime));
+    PASS_ASSIGN_OR_RETURN(const auto windows, run.drawer->Draw(first, kSamplesAtATime, run.interrupted));
     if (windows.empty()) {
       return absl::FailedPreconditionError(
           "all of the model's samples loop; train with a --corpus to start them from");
@@ -208,13 +209,16 @@ absl::Status Save(Run& run) {
                               run.optimizer->State());
 }
 
-absl::Status Loop(Run& run, const std::atomic<bool>& interrupted) {
+absl::Status Loop(Run& run) {
   TrainProgress progress;
   absl::Time reported = absl::Now(), saved = absl::Now();
   int64_t steps_at_report = run.optimizer->steps();
   double loss = 0, weight = 0;  // sums over the last steps, older ones weighing less
-  while (run.Fraction() < 1 && !interrupted) {
-    PASS_ASSIGN_OR_RETURN(const std::vector<WindowResult> results, ComputeWindows(run));
+  while (run.Fraction() < 1 && !run.interrupted) {
+    const absl::StatusOr<std::vector<WindowResult>> computed = ComputeWindows(run);
+    if (absl::IsCancelled(computed.status())) break;
+    PASS_RETURN_IF_ERROR(computed.status());
+    const std::vector<WindowResult>& results = *computed;
     const double norm = run.optimizer->Step(SumGradients(run, results), run.Fraction());
     if (!std::isfinite(norm)) {
       return absl::InternalError(
@@ -252,9 +256,12 @@ absl::Status Loop(Run& run, const std::atomic<bool>& interrupted) {
       saved = absl::Now();
     }
   }
+  if (run.interrupted && run.optimizer->steps() == 0) {
+    return absl::CancelledError("interrupted before the first step; nothing was written");
+  }
   PASS_RETURN_IF_ERROR(Save(run));
   run.observer.OnNote(absl::StrCat(run.options.out_path, ": written after step ", run.optimizer->steps()));
-  if (interrupted) return absl::CancelledError("interrupted; go on with --resume");
+  if (run.interrupted) return absl::CancelledError("interrupted; go on with --resume");
   return absl::OkStatus();
 }
 
@@ -282,9 +289,9 @@ absl::Status TrainOptions::Validate() const {
 absl::Status Train(const TrainOptions& options, const std::atomic<bool>& interrupted,
                    TrainObserver& observer) try {
   PASS_RETURN_IF_ERROR(options.Validate());
-  Run run(options, observer);
+  Run run(options, interrupted, observer);
   PASS_RETURN_IF_ERROR(Prepare(run));
-  return Loop(run, interrupted);
+  return Loop(run);
 } catch (const std::exception& error) {
   return absl::InternalError(absl::StrCat("training failed: ", error.what()));
 }
