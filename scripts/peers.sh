@@ -30,4 +30,6 @@ if [[ ${1:-} == --setup ]]; then exit; fi
 "$VENV_PEERS/bin/python" bench/peers/run.py --model "$(model_path)" --folder "$folder" --programs "$BUILD/bin" \
   --lookahead-file "$(lookahead_path)" "$@"
 "$VENV_PEERS/bin/python" bench/peers/report.py "$folder/results" | tee "$folder/report.md"
-"$VENV_PEERS/bin/python" bench/peers/plot.py "$folder/results" --out "$folder/peers.png"
+if compgen -G "$folder/results/decode-*.json" >/dev/null; then
+  "$VENV_PEERS/bin/python" bench/peers/plot.py "$folder/results" --out "$folder/peers.png"
+fi
