@@ -257,7 +257,7 @@ absl::Status Loop(Run& run) {
     }
   }
   if (run.interrupted && run.optimizer->steps() == 0) {
-    return absl::CancelledError("interrupted before the first step; nothing was written");
+    return absl::CancelledError("interrupted before the first step; there is no checkpoint yet");
   }
   PASS_RETURN_IF_ERROR(Save(run));
   run.observer.OnNote(absl::StrCat(run.options.out_path, ": written after step ", run.optimizer->steps()));

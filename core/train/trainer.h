@@ -62,8 +62,9 @@ class TrainObserver {
   virtual void OnNote(const std::string& line) = 0;  // warnings and files written
 };
 
-// Runs until the end, an error, or `interrupted` becomes true, which is CANCELLED after a last checkpoint, while samples are drawn
-// too. On any error the files of the last checkpoint are intact.
+// Runs until the end, an error, or `interrupted` becomes true. That is looked at between steps and while samples are drawn. It is
+// CANCELLED after a last checkpoint, or without one before the first step. On any error the files of the last checkpoint are
+// intact.
 absl::Status Train(const TrainOptions& options, const std::atomic<bool>& interrupted,
                    TrainObserver& observer);
 
