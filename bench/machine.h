@@ -20,8 +20,8 @@ Machine DescribeMachine(int threads, std::string_view instruction_set);
 // "model name" of /proc/cpuinfo, or "unknown".
 std::string CpuModel();
 
-// Read bandwidth in bytes a second, `num_threads` threads summing a buffer far larger than the caches; best
-// of 5.
+// Read bandwidth in bytes a second, `num_threads` threads summing a buffer of 512 MiB in huge pages, which they ask for
+// ahead; best of 5.
 double MemoryReadBandwidth(int num_threads);
 
 }  // namespace pass::bench

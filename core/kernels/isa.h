@@ -30,7 +30,7 @@ Isa CpuIsa();
 // What the kernels of this process are chosen by. A PASS_MAX_ISA that is no name counts as unset; see MaxIsaError.
 Isa ActiveIsa();
 // Whether weights are asked for into the second-level cache, whatever the number of rows. Otherwise few rows let them pass
-// it by. Measured: on Sapphire Rapids one row takes half the time with it, on Zen 4 and 5 some per cent more.
+// it by. Measured: on Emerald Rapids one row takes half the time with it, on Zen 4 and 5 some per cent more.
 bool WeightsGoThroughLevel2();
 // All that this CPU can run, the least first: for tests of every kernel.
 std::span<const Isa> RunnableIsas();

@@ -22,4 +22,14 @@ inline void StoreColumns(__m512 sums, int64_t left, Out* y) {
   StoreMasked(sums, static_cast<__mmask16>((1u << count) - 1), y);
 }
 
+// The first `columns` of 32 sums, a block's.
+inline void StoreBlock(__m512 left, __m512 right, int64_t columns, float* y) {
+  StoreColumns(left, columns, y);
+  StoreColumns(right, columns - 16, y + 16);
+}
+inline void StoreBlock(__m512 left, __m512 right, int64_t columns, Bf16* y) {
+  const auto mask = static_cast<__mmask32>((uint64_t{1} << columns) - 1);
+  _mm512_mask_storeu_epi16(y, mask, (__m512i)_mm512_cvtne2ps_pbh(right, left));
+}
+
 }  // namespace pass::kernels

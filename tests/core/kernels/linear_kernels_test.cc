@@ -38,7 +38,7 @@ void ExpectPlainFormulation(Isa isa) {
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   for (const auto& [out, in] : std::vector<std::pair<int64_t, int64_t>>{
-           {96, 64}, {100, 33}, {1, 1}, {31, 7}, {33, 128}, {40, 1030}}) {
+           {96, 64}, {100, 33}, {1, 1}, {31, 7}, {33, 128}, {40, 1030}, {70, 608}}) {
     const std::vector<T> weight = Random<T>(out * in, random), packed = Pack(weight, out, in);
     for (int64_t rows = 1; rows <= 64; rows += rows < 14 ? 1 : 10) {
       SCOPED_TRACE(::testing::Message() << out << " x " << in << ", " << rows << " rows");
@@ -70,7 +70,7 @@ template <typename T>
 void ExpectRowInvariance(Isa isa) {
   std::mt19937 random(18);
   for (const int64_t in : {576, 577}) {
-    constexpr int64_t kOut = 100, kRows = 100;
+    constexpr int64_t kOut = 100, kRows = 150;
     const std::vector<T> weight = Random<T>(kOut * in, random), packed = Pack(weight, kOut, in);
     const std::vector<T> x = Random<T>(kRows * in, random);
     std::vector<float> wide(x.size());
