@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measures the peers beside this program in one run. scripts/peers.sh sets them up and calls it.
 
-    run.py --model MODEL.gguf --folder build/peers --programs build/bin [--only MEASURE ...] [--peers REGEX]
+    run.py --model MODEL.gguf --folder build/peers --programs build/bin [--results RESULTS] [--only MEASURE ...] [--peers REGEX]
 
-FOLDER holds what convert.py made. Every measurement writes FOLDER/results/MEASURE-N.json, N the next free number: a measurement
+FOLDER holds what convert.py made. Every measurement writes FOLDER/RESULTS/MEASURE-N.json, N the next free number: a measurement
 may be spread over sessions, and report.py puts them together. The machine must be idle meanwhile.
 """
 
@@ -37,6 +37,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--model", required=True, help="GGUF file that all weights come from")
     parser.add_argument("--folder", required=True, type=pathlib.Path, help="of the converted models and the results")
+    parser.add_argument("--results", default="results", help="folder of the results in FOLDER")
     parser.add_argument("--programs", default=str(REPOSITORY / "build" / "bin"), help="folder of pass-server and pass-bench")
     parser.add_argument("--lookahead-file", default="", help="look-ahead tokens of this program's auto")
     parser.add_argument("--threads", type=int, default=2)
@@ -64,7 +65,7 @@ def start(entry, logs):
 class Run:
     def __init__(self, arguments):
         self.arguments = arguments
-        self.results = arguments.folder / "results"
+        self.results = arguments.folder / arguments.results
         self.results.mkdir(parents=True, exist_ok=True)
         settings = argparse.Namespace(**{**vars(arguments), "folder": str(arguments.folder.resolve())})
         self.logs = arguments.folder / "logs"

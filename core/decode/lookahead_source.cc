@@ -34,7 +34,13 @@ std::vector<RankedDraft> Sampled(const Proposal& proposal, const SamplingOptions
 
 }  // namespace
 
-void LookaheadSource::Begin(const Frontier& frontier) { frontier_ = frontier; }
+void LookaheadSource::Begin(const Frontier& frontier) {
+  frontier_ = frontier;
+  if (next_index_ == frontier.position) return;
+  // Since the last step of a tree, the request has decoded plain.
+  next_ = 0;
+  next_index_ = frontier.position;
+}
 
 std::optional<ProposalRequest> LookaheadSource::Ask(const DraftTree& tree, int node) const {
   const int32_t index = frontier_.position + tree[node].depth;
@@ -80,9 +86,11 @@ int LookaheadSource::fresh_rows() const {
 }
 
 DraftHandle LookaheadSource::oldest_kept() const {
-  if (group_.rows.empty()) return next_;
-  const DraftHandle rows = *std::ranges::min_element(group_.rows);
-  return next_ > 0 ? std::min(rows, next_) : rows;
+  DraftHandle oldest = next_;
+  for (const DraftHandle row : group_.rows) {
+    if (row > 0) oldest = oldest > 0 ? std::min(oldest, row) : row;
+  }
+  return oldest;
 }
 
 }  // namespace pass

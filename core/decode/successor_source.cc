@@ -3,10 +3,11 @@
 namespace pass {
 
 void SuccessorSource::Begin(const Frontier& frontier) {
-  if (knows_prompt_) return;
-  knows_prompt_ = true;
-  for (size_t i = 1; i < frontier.text.size(); ++i) Learn(frontier.text[i - 1], frontier.text[i]);
+  for (; known_ < frontier.text.size(); ++known_) Learn(frontier.text[known_ - 1], frontier.text[known_]);
 }
+
+// Learn was told of this step's tokens.
+void SuccessorSource::Keep(const StepEnd& end) { known_ = static_cast<size_t>(end.frontier) + 1; }
 
 std::vector<Draft> SuccessorSource::Drafts(const DraftTree& tree, int node, const Proposal* /*proposal*/) {
   const auto found = successors_.find(tree[node].token);

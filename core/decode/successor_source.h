@@ -1,5 +1,5 @@
 // Draft source: candidates from what followed a token before. It learns the target token drawn behind each
-// ordinary row of the request, accepted or not, and the neighbouring tokens of the prompt.
+// ordinary row of a step, accepted or not, and the neighbouring tokens of the prompt and of what was decoded plain meanwhile.
 //
 // Memory: at most kMostTokens entries.
 #pragma once
@@ -21,10 +21,11 @@ class SuccessorSource final : public DraftSource {
   // Strength: higher if the last two successors were the same.
   std::vector<Draft> Drafts(const DraftTree& tree, int node, const Proposal* proposal) override;
   void Learn(TokenId token, TokenId target) override;
+  void Keep(const StepEnd& end) override;
 
  private:
   std::unordered_map<TokenId, LatestTwo> successors_;
-  bool knows_prompt_ = false;
+  size_t known_ = 1;  // tokens of the text whose neighbours are learned
 };
 
 }  // namespace pass

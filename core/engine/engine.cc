@@ -189,31 +189,38 @@ bool Engine::AdmitNext() {
 void Engine::ChooseMethods(int prompt_rows) {
   choice_ = {};
   int batch = 0;
-  bool all_choose = true;
+  bool comparable = true;
   std::vector<Sequence*> choosers;
   for (const auto& sequence : running_) {
     const RowNeed need = sequence->need();
     if (need.decode_rows == 0) continue;
-    if (need.prefill_rows == 0) ++batch;
+    if (need.prefill_rows == 0) {
+      ++batch;
+    } else {
+      comparable = false;
+    }
     if (need.prefill_rows <= prompt_rows && sequence->MayChooseMethod()) {
       choosers.push_back(sequence.get());
-    } else if (need.prefill_rows == 0) {
-      all_choose = false;
+    } else {
+      comparable = false;
     }
   }
   if (choosers.empty()) return;
-  choice_ = speculation_.ChooseMethod(std::max(batch, 1), all_choose);
+  choice_ = speculation_.ChooseMethod(std::max(batch, 1), comparable);
   for (Sequence* sequence : choosers) sequence->SetMethod(choice_.method);
 }
 
-// What of a forward belongs to the comparison with plain decoding.
+// What of a forward belongs to the comparison with plain decoding. A forward of drafts behind a plain one, which left it nothing to
+// draft from, counts for neither.
 void Engine::MarkControl(ForwardReport& report) {
-  const bool behind = std::exchange(after_control_, false);
+  const AutoPolicy::Choice behind = std::exchange(plain_choice_, {});
   report.auto_rests = choice_.resting;
-  if (choice_.control && report.kind == KindOf(Method::kPlain)) {
-    report.control = after_control_ = true;
-  } else if (behind && choice_.method != Method::kPlain && report.kind == KindOf(choice_.method)) {
-    report.control = true;
+  if ((choice_.control || choice_.resting) && report.kind == KindOf(Method::kPlain)) {
+    report.control = choice_.control;
+    plain_choice_ = choice_;
+  } else if ((behind.control || behind.resting) && choice_.method != Method::kPlain &&
+             report.kind == KindOf(choice_.method)) {
+    report.control = behind.control;
     report.kind = ForwardKind::kMixed;
   }
 }

@@ -115,8 +115,8 @@ class Engine {
   const Clock* const clock_;
   const int row_budget_;
   Speculation speculation_;
-  AutoPolicy::Choice choice_;   // for the sequences with `auto` in the next forward
-  bool after_control_ = false;  // the last forward was plain for comparison
+  AutoPolicy::Choice choice_;        // for the sequences with `auto` in the next forward
+  AutoPolicy::Choice plain_choice_;  // of the last forward, if it decoded plain for comparison or in a rest
   bool model_lost_ = false;
   Sequences waiting_;  // oldest first
   Sequences running_;  // oldest first

@@ -3,7 +3,8 @@
 //
 // Rules
 //  1. Decoding goes first, so that prompts of others never stop a stream. A decoder's rows are never split.
-//  2. Prompts share `prefill_rows`, the oldest first.
+//  2. Half of `prefill_rows` goes to the prompts of which the least is left, so that a short prompt does not wait for a long
+//     one. The rest goes to the oldest first, so that none waits without end.
 //  3. A sequence whose whole remaining prompt is granted decodes in the same forward, if its decoder's rows
 //     fit too.
 //  4. If anything is needed, something is granted: the first decoder in line may exceed `rows`, and then

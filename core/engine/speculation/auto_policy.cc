@@ -9,12 +9,15 @@ namespace {
 
 constexpr double kPlainWeight = 1.0 / 8;  // few baseline samples come while `tree` runs: each must count
 constexpr double kTreeWeight = 1.0 / 32;  // accepted lengths vary much from step to step
-constexpr double kSlowerThanProven = 1.03;
+constexpr int kMostSamples = 1 << 20;     // more change nothing
+constexpr double kSlowerThanProven = 1.01;
+constexpr double kMostOfAStall =
+    2.0;  // a plain forward counts for no more than so many times the others, and no less
 
 }  // namespace
 
 void AutoPolicy::Rate::Add(double sample_seconds, double sample_tokens, double weight) {
-  ++samples;
+  samples = std::min(samples + 1, kMostSamples);
   const double w = std::max(weight, 1.0 / samples);
   seconds += w * (sample_seconds - seconds);
   tokens += w * (sample_tokens - tokens);
@@ -25,24 +28,25 @@ AutoPolicy::AutoPolicy(double control_share)
                                  ? static_cast<int>(std::clamp(std::round(1.0 / control_share), 1.0, 1e9))
                                  : std::numeric_limits<int>::max()) {}
 
-AutoPolicy::Choice AutoPolicy::Choose(int batch, bool all_choose) {
+AutoPolicy::Choice AutoPolicy::Choose(int batch, bool comparable) {
   Bucket& bucket = buckets_[BatchBucketOf(batch)];
+  if (bucket.rests_unmeasured && comparable) {
+    bucket.rests_unmeasured = false;
+    bucket.rest_left = 0;
+    bucket.next_rest = kFirstRest;
+  }
   if (bucket.rest_left > 0) {
     --bucket.rest_left;
     return {.method = Method::kPlain, .resting = true};
   }
-  if (all_choose) {
-    if (bucket.baseline_attempts_left > 0) {
-      if (--bucket.baseline_attempts_left == 0) bucket.until_baseline = forwards_per_baseline_;
-      return {.method = Method::kPlain, .control = true};
-    }
+  if (comparable) {
     if (--bucket.until_baseline <= 0) {
-      bucket.baseline_attempts_left = kBaselineAttempts - 1;
+      bucket.until_baseline = ForwardsToNextBaseline(bucket);
       return {.method = Method::kPlain, .control = true};
     }
-  }
-  if (++bucket.unmeasured > kUnmeasuredChoices) {
+  } else if (!bucket.proven && ++bucket.unmeasured > kUnmeasuredChoices) {
     Rest(bucket);
+    bucket.rests_unmeasured = true;
     return {.method = Method::kPlain, .resting = true};
   }
   return {.method = Method::kTree};
@@ -54,15 +58,19 @@ int AutoPolicy::ForwardsToNextBaseline(const Bucket& bucket) const {
              : forwards_per_baseline_;
 }
 
-void AutoPolicy::Observe(ForwardKind kind, int batch, int emitted_tokens, absl::Duration time) {
+void AutoPolicy::Observe(ForwardKind kind, int batch, double emitted_tokens, absl::Duration time) {
+  if (emitted_tokens <= 0 || time <= absl::ZeroDuration()) return;
   Bucket& bucket = buckets_[BatchBucketOf(batch)];
-  if (kind == KindOf(Method::kPlain) && emitted_tokens > 0) {
-    bucket.plain.Add(absl::ToDoubleSeconds(time), emitted_tokens, kPlainWeight);
-    bucket.baseline_attempts_left = 0;
+  double seconds = absl::ToDoubleSeconds(time);
+  if (kind == KindOf(Method::kPlain)) {
+    const double usual = bucket.plain.seconds;
+    if (bucket.plain.samples >= kPlainForwardsKnown)
+      seconds = std::clamp(seconds, usual / kMostOfAStall, usual * kMostOfAStall);
+    bucket.plain.Add(seconds, emitted_tokens, kPlainWeight);
     bucket.until_baseline = ForwardsToNextBaseline(bucket);
   }
-  if (kind != KindOf(Method::kTree) || emitted_tokens == 0) return;
-  bucket.tree.Add(absl::ToDoubleSeconds(time), emitted_tokens, kTreeWeight);
+  if (kind != KindOf(Method::kTree)) return;
+  bucket.tree.Add(seconds, emitted_tokens, kTreeWeight);
   bucket.unmeasured = 0;
   Judge(bucket, batch);
 }

@@ -14,6 +14,9 @@ constexpr double kLeastRate = 1.0 / 64;
 constexpr double kLeastRateOfAverage = 1.0 / 256;
 constexpr double kDrift = 1.0 / 4000;  // of lengths that no group has
 constexpr double kOwnVisits = 16;      // visits after which a length hardly listens to the others
+constexpr int kMostCounted = 1 << 20;  // steps and visits: more change nothing
+
+void Count(int& counter) { counter = std::min(counter + 1, kMostCounted); }
 
 double Usual(size_t length) {
   return length == 0 ? 0 : kUsualOfOne + kUsualOfMore * static_cast<double>(length - 1);
@@ -28,15 +31,15 @@ GroupValues::GroupValues(int longest_group) : visits_(longest_group + 1) {
 void GroupValues::Learn(int length, double reward, int next_length, double reward_without) {
   if (values_.size() == 1) return;  // a model without look-ahead tokens: no step begins with a group
   if (steps_ == 0) average_reward_ = reward;
-  ++steps_;
+  Count(steps_);
   const double surprise = reward - average_reward_ + values_[next_length] - values_[length];
   average_reward_ += std::max(kLeastRateOfAverage, 1.0 / (kPriorVisits + steps_)) * surprise;
   Move(length, surprise, /*weight=*/1.0);
   if (length == 0) {
-    ++visits_[0];
+    Count(visits_[0]);
     return;
   }
-  ++visits_[length];
+  Count(visits_[length]);
   // What the same step would have been without a group, as long as little is known of such steps.
   const double without = reward_without - average_reward_ + values_[1];
   Move(0, without, 1.0 / (1.0 + visits_[0] / kOwnVisits));

@@ -12,8 +12,8 @@ namespace pass {
 
 struct MeasureOptions {
   std::vector<int> rows = {1, 8, 4, 16, 2, 32, 64, 12, 6, 24, 3};  // the most useful first, if time is short
-  int prefix = 32;                                             // committed tokens before the rows
-  int repetitions = 3;                                         // of the whole list, at most
+  int prefix = 32;                                                 // committed tokens before the rows
+  int repetitions = 3;                                             // of the whole list, at most
   int rows_per_lookahead = 4;  // one row in so many is a look-ahead row, if the model has them; 0: none
   bool shortlists = true;      // whether look-ahead rows return their shortlists, or nothing
   absl::Duration budget = absl::InfiniteDuration();  // after it no forward begins; the first one always does

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/engine/speculation/batch_scale.h"
 #include "core/engine/speculation/measure_costs.h"
 
 namespace pass {
@@ -16,7 +17,11 @@ void Speculation::MeasureCosts(LanguageModel& model, const Clock& clock, absl::D
 }
 
 void Speculation::Observe(const ForwardReport& report, std::span<const Absorbed* const> outcomes) {
-  policy_.Observe(report.kind, report.sequences, report.emitted_tokens, report.time);
+  if (report.sequences > 0) {
+    const BatchScale scale = ScaleToLargest(report.sequences, planner_.costs());
+    policy_.Observe(report.kind, report.sequences, scale.tokens * report.emitted_tokens,
+                    scale.seconds * report.time);
+  }
   planner_.Observe(report, outcomes);
   const double seconds = absl::ToDoubleSeconds(report.time);
   if (report.prefill_rows == 0 || seconds <= 0) return;
@@ -27,6 +32,12 @@ void Speculation::Observe(const ForwardReport& report, std::span<const Absorbed*
 int Speculation::PromptRowsBeside(int decode_rows, int prompts, int most) const {
   const double seconds = kShareOfAPrompt * prompts * planner_.costs().Seconds(decode_rows);
   return std::max(prompt_costs_.RowsIn(seconds, most), std::min(most, kLeastPromptRows));
+}
+
+std::optional<absl::Duration> Speculation::PlainForwardTime(int batch) const {
+  const std::optional<absl::Duration> largest = policy_.PlainForwardTime(batch);
+  if (!largest.has_value()) return std::nullopt;
+  return *largest / ScaleToLargest(std::max(batch, 1), planner_.costs()).seconds;
 }
 
 }  // namespace pass

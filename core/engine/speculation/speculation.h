@@ -34,8 +34,8 @@ class Speculation {
   void MeasureCosts(LanguageModel& model, const Clock& clock, absl::Duration budget);
 
   // What sequences with `auto` do in the next forward, in which about `batch` sequences decode. Call it once
-  // for each forward that has such a sequence. `all_choose`: every sequence of the forward is one.
-  AutoPolicy::Choice ChooseMethod(int batch, bool all_choose) { return policy_.Choose(batch, all_choose); }
+  // for each forward that has such a sequence. `comparable`: see AutoPolicy.
+  AutoPolicy::Choice ChooseMethod(int batch, bool comparable) { return policy_.Choose(batch, comparable); }
   // A node with a smaller reach (core/decode/draft_tree.h) is not worth growing.
   double least_reach() const { return planner_.least_reach(); }
   // Which candidates get rows: one choice per offer, in order.
@@ -57,7 +57,7 @@ class Speculation {
 
   // Time of a plain forward with so many sequences, which gives each one token. None if no such forward was
   // measured.
-  std::optional<absl::Duration> PlainForwardTime(int batch) const { return policy_.PlainForwardTime(batch); }
+  std::optional<absl::Duration> PlainForwardTime(int batch) const;
 
  private:
   AutoPolicy policy_;

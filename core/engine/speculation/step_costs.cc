@@ -9,6 +9,7 @@ namespace {
 constexpr double kScaleWeight = 1.0 / 16;
 constexpr double kShapeWeight = 1.0 / 64;
 constexpr int kVisitsOfASample = 16;
+constexpr int kMostVisits = 1 << 20;  // more change nothing
 
 }  // namespace
 
@@ -56,7 +57,7 @@ void StepCosts::Correct(size_t knot, double share, double ratio) {
   if (share < 0.25) return;
   const double believed = visits_[knot] == 0 ? ratio : std::clamp(ratio, 0.5, 2.0);
   const double weight = std::max(kShapeWeight, 1.0 / (1 + visits_[knot]));
-  ++visits_[knot];
+  visits_[knot] = std::min(visits_[knot] + 1, kMostVisits);
   seconds_[knot] *= 1.0 + share * weight * (believed - 1.0);
 }
 

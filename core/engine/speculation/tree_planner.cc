@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "core/engine/batch_bucket.h"
+#include "core/engine/speculation/batch_scale.h"
 
 namespace pass {
 namespace {
@@ -36,7 +37,9 @@ double TreePlanner::least_reach() const {
 double TreePlanner::RateOf(int batch) const {
   const double plain = batch / costs_.Seconds(batch);
   const Rate& rate = rates_[BatchBucketOf(batch)];
-  return rate.seconds > 0 ? std::max(plain, rate.tokens / rate.seconds) : plain;
+  if (rate.seconds == 0) return plain;
+  const BatchScale scale = ScaleToLargest(batch, costs_);
+  return std::max(plain, rate.tokens / scale.tokens / (rate.seconds / scale.seconds));
 }
 
 std::vector<RowChoice> TreePlanner::Plan(std::span<const Offer> offers, const Forward& forward) {
@@ -77,10 +80,13 @@ void TreePlanner::Observe(const ForwardReport& report, std::span<const Absorbed*
   if (report.sequences == 0 || report.prefill_rows > 0 || seconds <= 0) return;
   costs_.Observe(rows, seconds);
   Rate& rate = rates_[BatchBucketOf(report.sequences)];
-  if (rate.seconds == 0)
-    rate = {.tokens = report.sequences * 1.0, .seconds = costs_.Seconds(report.sequences)};
-  rate.tokens += kRateWeight * (report.emitted_tokens - rate.tokens);
-  rate.seconds += kRateWeight * (seconds - rate.seconds);
+  const BatchScale scale = ScaleToLargest(report.sequences, costs_);
+  if (rate.seconds == 0) {
+    rate = {.tokens = scale.tokens * report.sequences,
+            .seconds = scale.seconds * costs_.Seconds(report.sequences)};
+  }
+  rate.tokens += kRateWeight * (scale.tokens * report.emitted_tokens - rate.tokens);
+  rate.seconds += kRateWeight * (scale.seconds * seconds - rate.seconds);
   const double tokens_per_second = RateOf(report.sequences);
   for (size_t i = 0; i < std::min(planned.size(), outcomes.size()); ++i) {
     if (outcomes[i] == nullptr) continue;

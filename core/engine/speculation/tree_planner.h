@@ -66,7 +66,7 @@ class TreePlanner {
     int rows = 0;   // of the step, the newest token's included
   };
   struct Rate {
-    double tokens = 0;   // of a forward, smoothed
+    double tokens = 0;   // of a forward of the bucket's largest batch (batch_scale.h), smoothed
     double seconds = 0;  // the same
   };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/decode/calibration.h"
+#include "core/decode/lookahead_source.h"
 #include "core/decode/ngram_source.h"
 #include "core/decode/successor_source.h"
 
@@ -122,6 +123,44 @@ TEST(DraftCalibration, FollowsATextThatChanges) {
   EXPECT_GT(calibration.Probability(evidence, 1, false), 0.95);
   for (int i = 0; i < 200; ++i) calibration.Learn(evidence, 1, false, false);
   EXPECT_LT(calibration.Probability(evidence, 1, false), 0.2);
+}
+
+TEST(SuccessorSource, LearnsWhatWasDecodedPlainMeanwhile) {
+  SuccessorSource source;
+  std::vector<TokenId> text = {1, 2};
+  const auto drafts_behind = [&](TokenId token) {
+    const std::vector<TokenId> root = {token};
+    DraftTree tree;
+    tree.Reset(root);
+    return TokensOf(source.Drafts(tree, 0, nullptr));
+  };
+  source.Begin({.text = text});
+  source.Learn(2, 3);  // a step's own row
+  text.push_back(3);
+  source.Keep({.frontier = 2, .groups = {}});
+  for (const TokenId plain : {7, 8, 9}) text.push_back(plain);
+  source.Begin({.position = 5, .text = text});
+  EXPECT_THAT(drafts_behind(3), ElementsAre(7));
+  EXPECT_THAT(drafts_behind(8), ElementsAre(9));
+  EXPECT_THAT(drafts_behind(2), ElementsAre(3));
+}
+
+TEST(LookaheadSource, KnowsThatNoGroupStandsBeforeATokenThatWasDecodedPlain) {
+  LookaheadSource source;
+  const LookaheadGroup group{.anchor = 4, .rows = {11, 12, 13}};
+  source.Keep({.frontier = 5, .groups = {&group, 1}, .next = 20});
+  source.Begin({.position = 5});
+  EXPECT_EQ(source.fresh_rows(), 3);
+  source.Begin({.position = 6});  // after a plain forward
+  EXPECT_EQ(source.fresh_rows(), 0);
+  EXPECT_EQ(source.oldest_kept(), 11);  // the rows behind are still of use
+}
+
+TEST(LookaheadSource, ReleasesNothingYoungerThanItsOldestRow) {
+  LookaheadSource source;
+  const LookaheadGroup group{.anchor = 4, .rows = {11, 0, 13}};  // the second row gave no drafts
+  source.Keep({.frontier = 5, .groups = {&group, 1}});
+  EXPECT_EQ(source.oldest_kept(), 11);
 }
 
 }  // namespace

@@ -22,14 +22,23 @@ TEST(PlanForward, DecodesFirstAndGivesPromptsTheRest) {
             (Grants{{.prefill_rows = 4}, {.decode = true}, {.decode = true}}));
 }
 
-TEST(PlanForward, SharesThePrefillChunkOldestFirst) {
+TEST(PlanForward, GivesHalfOfThePromptRowsToTheShortestPromptsAndTheRestToTheOldest) {
   const Needs needs = {{.prefill_rows = 10, .decode_rows = 1},
                        {.prefill_rows = 3, .decode_rows = 5},
                        {.prefill_rows = 9, .decode_rows = 1}};
-  EXPECT_EQ(
-      PlanForward(needs, {.rows = 100, .prefill_rows = 16}),
-      (Grants{
-          {.prefill_rows = 10, .decode = true}, {.prefill_rows = 3, .decode = true}, {.prefill_rows = 3}}));
+  EXPECT_EQ(PlanForward(needs, {.rows = 100, .prefill_rows = 16}),
+            (Grants{{.prefill_rows = 8}, {.prefill_rows = 3, .decode = true}, {.prefill_rows = 5}}));
+}
+
+TEST(PlanForward, ReadsPromptsOfOneLengthOneAfterTheOther) {
+  const Needs needs = {{.prefill_rows = 20, .decode_rows = 1}, {.prefill_rows = 20, .decode_rows = 1}};
+  EXPECT_EQ(PlanForward(needs, {.rows = 100, .prefill_rows = 16}), (Grants{{.prefill_rows = 16}, {}}));
+}
+
+TEST(PlanForward, LetsAShortPromptPassALongOne) {
+  const Needs needs = {{.prefill_rows = 8000, .decode_rows = 1}, {.prefill_rows = 20, .decode_rows = 1}};
+  EXPECT_EQ(PlanForward(needs, {.rows = 500, .prefill_rows = 64}),
+            (Grants{{.prefill_rows = 44}, {.prefill_rows = 20, .decode = true}}));
 }
 
 TEST(PlanForward, NeverSplitsADecodersRows) {

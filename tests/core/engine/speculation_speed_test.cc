@@ -77,6 +77,7 @@ DraftFunction Head(const std::vector<TokenId>& script, const std::vector<double>
 struct Run {
   double seconds = 0;
   double rows_per_forward = 0;
+  std::vector<ForwardReport> forwards;
 };
 
 // `rounds` of `batch` requests one after the other; the last round counts.
@@ -113,6 +114,7 @@ Run Generate(Method method, int batch, const std::vector<double>& right_by_depth
     rig.Run();
     run.seconds = absl::ToDoubleSeconds(rig.clock.Now() - start);
     run.rows_per_forward = 0;
+    run.forwards = rig.observer.forwards;
     for (const ForwardReport& forward : rig.observer.forwards) {
       run.rows_per_forward += static_cast<double>(forward.decode_rows) / rig.observer.forwards.size();
     }
@@ -150,6 +152,21 @@ TEST(SpeculationSpeed, IsNeverMuchSlowerThanPlain) {
     EXPECT_GT(SpeedUp(Method::kAuto, batch, kUseless, /*rounds=*/1), 0.95);
     EXPECT_GT(SpeedUp(Method::kTree, batch, kUseless), 0.95);
   }
+}
+
+// A tree that has just rested has nothing to draft from, and shows nothing of what trees bring.
+TEST(SpeculationSpeed, JudgesNoTreeByTheFirstForwardBehindARest) {
+  const std::vector<ForwardReport> forwards = Generate(Method::kAuto, 16, kTrained, /*rounds=*/4).forwards;
+  int behind = 0;
+  for (size_t i = 1; i < forwards.size(); ++i) {
+    if (!forwards[i - 1].auto_rests || forwards[i - 1].kind != KindOf(Method::kPlain)) continue;
+    if (forwards[i].auto_rests || forwards[i].prefill_rows > 0 || forwards[i].kind == KindOf(Method::kPlain))
+      continue;
+    EXPECT_EQ(forwards[i].kind, ForwardKind::kMixed) << "forward " << i;
+    EXPECT_FALSE(forwards[i].control);
+    ++behind;
+  }
+  EXPECT_GE(behind, 1);
 }
 
 }  // namespace
