@@ -34,7 +34,7 @@ class Checkpoint {
   virtual ~Checkpoint() = default;
 
   virtual const ModelConfig& config() const = 0;
-  // general.name of a GGUF file, else the folder's or file's name.
+  // general.name of a GGUF file, else the folder's or file's name. Valid UTF-8.
   virtual const std::string& name() const = 0;
   // XXH3-128 of all tensors' names and bytes, in name order; 32 hexadecimal digits.
   virtual std::string Fingerprint() const = 0;

@@ -45,10 +45,16 @@ bool IsOfAdapter(std::string_view name) {
 
 }  // namespace
 
-void CheckpointTensors::Add(const std::string& path, std::span<const TensorView> tensors) {
+absl::Status CheckpointTensors::Add(const std::string& path, std::span<const TensorView> tensors) {
   for (const TensorView& view : tensors) {
-    PASS_CHECK(stored_.try_emplace(view.name, Stored{path, view}).second);
+    const auto [entry, is_new] = stored_.try_emplace(view.name, Stored{path, view});
+    if (is_new) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": tensor ", Printable(view.name),
+                     " is stored twice, under an older and a newer name, the other time in ",
+                     entry->second.path, "; save the model again (save_pretrained), so that one is left"));
   }
+  return absl::OkStatus();
 }
 
 absl::Status CheckpointTensors::Bind(const std::string& path, const ModelConfig& config,

@@ -36,8 +36,9 @@ class CheckpointTensors {
       default;  // map nodes stay where they are, and so do the pointers to them
   CheckpointTensors& operator=(CheckpointTensors&&) = default;
 
-  // Adds a file's tensors. No two files may have one of the same name: their readers see to that.
-  void Add(const std::string& path, std::span<const TensorView> tensors);
+  // Adds a file's tensors. INVALID_ARGUMENT: one of the same name is there already. No file and no index has a name
+  // twice; but two stored names can mean the same tensor, for which the caller gives one name.
+  absl::Status Add(const std::string& path, std::span<const TensorView> tensors);
 
   // Finds every weight of `config` under its name and with its shape. INVALID_ARGUMENT: one is missing or has
   // another shape, or a tensor is left over that the model's step would not use (a bias, a norm that it

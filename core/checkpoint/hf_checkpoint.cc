@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 #include "core/checkpoint/checkpoint_tensors.h"
 #include "core/checkpoint/file_checkpoint.h"
 #include "core/checkpoint/hf_config.h"
@@ -142,7 +143,7 @@ std::vector<TensorView> TextPart(std::span<const TensorView> tensors) {
 std::string FolderName(const std::string& folder) {
   std::error_code error;
   const std::filesystem::path canonical = std::filesystem::canonical(folder, error);
-  return error ? folder : canonical.filename().string();
+  return ReplaceInvalidUtf8(error ? folder : canonical.filename().string());
 }
 
 }  // namespace
@@ -156,7 +157,8 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> OpenHuggingFaceCheckpoint(const std:
   PASS_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<SafetensorsFile>> files, OpenFiles(folder));
   CheckpointTensors tensors;
   for (const std::unique_ptr<SafetensorsFile>& file : files) {
-    tensors.Add(file->path(), read.has_other_parts ? TextPart(file->tensors()) : CopyOf(file->tensors()));
+    PASS_RETURN_IF_ERROR(tensors.Add(
+        file->path(), read.has_other_parts ? TextPart(file->tensors()) : CopyOf(file->tensors())));
   }
   if (config.tied_embeddings && HasItsOwnHead(tensors)) config.tied_embeddings = false;
   // Older files carry the rotation's frequencies, which follow from the configuration; a tied head may be

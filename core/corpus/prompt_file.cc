@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 #include "core/files/mapped_file.h"
-#include "core/text/utf8.h"
 
 namespace pass {
 namespace {

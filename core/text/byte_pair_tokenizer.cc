@@ -6,10 +6,10 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 #include "core/text/byte_alphabet.h"
 #include "core/text/byte_token.h"
 #include "core/text/merges.h"
-#include "core/text/utf8.h"
 
 namespace pass {
 namespace {

@@ -6,7 +6,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "core/text/utf8.h"
+#include "core/base/utf8.h"
 
 namespace pass {
 namespace {

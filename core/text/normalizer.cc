@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "core/text/utf8.h"
+#include "core/base/utf8.h"
 
 namespace pass {
 namespace {

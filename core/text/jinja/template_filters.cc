@@ -3,9 +3,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 #include "core/text/jinja/template_functions.h"
 #include "core/text/jinja/template_text.h"
-#include "core/text/utf8.h"
 
 namespace pass {
 namespace {

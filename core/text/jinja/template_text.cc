@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/utf8.h"
 #include "core/text/characters.h"
-#include "core/text/utf8.h"
 
 namespace pass {
 namespace {

@@ -81,6 +81,19 @@ TEST(GgufCheckpoint, NeedsOnlyTheSizes) {
   EXPECT_EQ((*checkpoint)->config().ropes[0].theta, 10000.0);
 }
 
+// Names of models go into messages that must be UTF-8.
+TEST(GgufCheckpoint, HasANameInUtf8WhateverItsFileSays) {
+  GgufBuilder latin1 = WithKeys(kSizes, "llama");
+  latin1.AddString("general.name", "Mod\xE8le");
+  const TemporaryFolder folder;
+  for (const auto& [file, name] :
+       {std::pair("tiny.gguf", "tiny"), std::pair("Mod\xE8le.gguf", "Mod\xEF\xBF\xBDle")}) {
+    const auto checkpoint = OpenCheckpoint(folder.Write(file, latin1.Build()));
+    ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+    EXPECT_EQ((*checkpoint)->name(), name);
+  }
+}
+
 TEST(GgufCheckpoint, NamesAMissingSize) {
   for (size_t i = 0; i < kSizes.size() - 1; ++i) {  // the last one has a default
     auto sizes = kSizes;

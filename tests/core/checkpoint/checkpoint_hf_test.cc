@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -149,6 +150,37 @@ TEST(HuggingFaceCheckpoint, IgnoresOldRotaryBuffers) {
   weights["model.layers.0.self_attn.rotary_emb.inv_freq"] = {.shape = {4}, .values = {1, 2, 3, 4}};
   ASSERT_TRUE(WriteSafetensors(folder.Path("model.safetensors"), {}, Views(weights)).ok());
   EXPECT_TRUE(OpenCheckpoint(folder.path()).ok()) << OpenCheckpoint(folder.path()).status();
+}
+
+// transformers 4 and 5 name the tensors of a model of several parts differently; tools that rename have left both.
+TEST(HuggingFaceCheckpoint, NamesATensorThatIsStoredUnderTwoNames) {
+  const TemporaryFolder folder;
+  json text = TinyConfig(/*tied=*/false);
+  text["model_type"] = "mistral";
+  folder.Write("config.json", json{{"model_type", "mistral3"}, {"text_config", text}}.dump());
+  TinyWeights weights;
+  for (const auto& [name, tensor] : MakeTinyWeights(/*tied=*/false))
+    weights["language_model." + name] = tensor;
+  const auto write = [&folder](const std::string& name, const TinyWeights& part) {
+    ASSERT_TRUE(WriteSafetensors(folder.Path(name), {}, Views(part)).ok());
+  };
+  write("model.safetensors", weights);
+  EXPECT_TRUE(OpenCheckpoint(folder.path()).ok()) << OpenCheckpoint(folder.path()).status();
+  const TinyWeights again = {{"lm_head.weight", weights["language_model.lm_head.weight"]}};
+  TinyWeights both = weights;
+  both.insert(again.begin(), again.end());
+  write("model.safetensors", both);
+  ExpectInvalid(OpenCheckpoint(folder.path()).status(),
+                {"model.safetensors", "'lm_head.weight' is stored twice", "save_pretrained"});
+  std::filesystem::remove(folder.Path("model.safetensors"));
+  json index;
+  for (const auto& [shard, part] : {std::pair("a.safetensors", weights), std::pair("b.safetensors", again)}) {
+    write(shard, part);
+    for (const auto& [name, tensor] : part) index["weight_map"][name] = shard;
+  }
+  folder.Write(kIndex, index.dump());
+  ExpectInvalid(OpenCheckpoint(folder.path()).status(),
+                {"b.safetensors: tensor 'lm_head.weight' is stored twice", "a.safetensors"});
 }
 
 TEST(HuggingFaceCheckpoint, RefusesAWeightOfIntegers) {

@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "core/text/utf8.h"
+#include "core/base/utf8.h"
 #include "gtest/gtest.h"
 #include "tests/core/text/tiny_vocabulary.h"
 
@@ -81,16 +81,6 @@ TEST(StreamDecoder, IgnoresStopStringsThatCannotMatch) {
   EXPECT_EQ(PushBytes(&decoder, "a\xE2\x82\xAC"), (Deltas{"a", "", "", "\xE2\x82\xAC"}));
 }
 
-std::string ReplaceInvalid(std::string_view bytes) {
-  std::string text;
-  while (!bytes.empty()) {
-    const Utf8Step step = NextUtf8(bytes);
-    text += step.kind == Utf8Kind::kCharacter ? bytes.substr(0, step.length) : kReplacementCharacter;
-    bytes.remove_prefix(step.length);
-  }
-  return text;
-}
-
 // The text up to the stop string that is complete first, found by looking at every end.
 std::string CutAtStop(const std::string& text, const StreamDecoderOptions& options, std::string* matched) {
   for (size_t end = 0; end <= text.size(); ++end) {
@@ -144,7 +134,7 @@ TEST(StreamDecoder, EqualsDecodingAtOnceAndCuttingForRandomTokens) {
     const std::vector<TokenId> tokens = RandomTokens(&random);
     std::string matched;
     const std::string expected = CutAtStop(
-        ReplaceInvalid(TinyTokenizer().Decode(tokens, options.skip_special_tokens)), options, &matched);
+        ReplaceInvalidUtf8(TinyTokenizer().Decode(tokens, options.skip_special_tokens)), options, &matched);
 
     StreamDecoder decoder(&TinyTokenizer(), options);
     std::string text;

@@ -1,4 +1,4 @@
-#include "core/text/utf8.h"
+#include "core/base/utf8.h"
 
 #include <string>
 
@@ -46,6 +46,12 @@ TEST(Utf8, MeasuresTheValidPrefix) {
   EXPECT_EQ(ValidUtf8Prefix("a\xC3\xA9"), 3u);
   EXPECT_EQ(ValidUtf8Prefix("a\xC3\xA9\xE2\x82"), 3u);
   EXPECT_EQ(ValidUtf8Prefix("a\xFF z"), 1u);
+}
+
+TEST(Utf8, ReplacesWhatIsNoCharacterAndNothingElse) {
+  EXPECT_EQ(ReplaceInvalidUtf8(""), "");
+  EXPECT_EQ(ReplaceInvalidUtf8("a\xC3\xA9"), "a\xC3\xA9");
+  EXPECT_EQ(ReplaceInvalidUtf8("Mod\xE8le \xE2\x82"), "Mod\xEF\xBF\xBDle \xEF\xBF\xBD");
 }
 
 }  // namespace

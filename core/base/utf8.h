@@ -1,10 +1,10 @@
 // One step through bytes that should be UTF-8, by the maximal-subpart practice (Unicode, chapter 3, table
-// 3-7): what no character can begin with is cut off at the first byte that shows it. Stateless, allocates
-// nothing.
+// 3-7): what no character can begin with is cut off at the first byte that shows it. Stateless.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace pass {
@@ -30,5 +30,8 @@ char32_t CodePoint(std::string_view character);
 
 // The length of the longest start of `bytes` that is whole, valid characters.
 size_t ValidUtf8Prefix(std::string_view bytes);
+
+// The bytes with U+FFFD for what is no character: valid UTF-8.
+std::string ReplaceInvalidUtf8(std::string_view bytes);
 
 }  // namespace pass

@@ -1,4 +1,4 @@
-#include "core/text/utf8.h"
+#include "core/base/utf8.h"
 
 namespace pass {
 namespace {
@@ -56,6 +56,16 @@ size_t ValidUtf8Prefix(std::string_view bytes) {
     length += step.length;
   }
   return length;
+}
+
+std::string ReplaceInvalidUtf8(std::string_view bytes) {
+  std::string text;
+  while (!bytes.empty()) {
+    const Utf8Step step = NextUtf8(bytes);
+    text += step.kind == Utf8Kind::kCharacter ? bytes.substr(0, step.length) : kReplacementCharacter;
+    bytes.remove_prefix(step.length);
+  }
+  return text;
 }
 
 }  // namespace pass
