@@ -9,7 +9,7 @@
 
 namespace pass {
 
-// Ascending, each once, all of them in the vocabulary. The files' ids; and of the tokens that are known to end a
+// Ascending, each once, all of them in the vocabulary. The source's ids; and of the tokens that are known to end a
 // turn those that the chat template writes, and <|eom_id|>. Ids that no token has are left out, with a warning.
 std::vector<TokenId> FindEndTokens(const TextSource& source, std::vector<std::string>* warnings);
 

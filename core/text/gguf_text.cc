@@ -88,10 +88,27 @@ absl::Status ReadMerges(const GgufFile& file, TokenizerSpec* spec) {
   return absl::OkStatus();
 }
 
+// The id under the key. kNoToken where the file says that the model has no such token: minus one, in its unsigned form
+// too.
+constexpr int64_t kNoToken = -1;
+absl::StatusOr<std::optional<int64_t>> FindId(const GgufFile& file, std::string_view key) {
+  const auto value = file.metadata().find(key);
+  const bool is_signed = value != file.metadata().end() &&
+                         (value->second.type == GgufType::kInt32 || value->second.type == GgufType::kInt64);
+  const absl::StatusOr<std::optional<uint64_t>> id = file.FindUint(key);
+  if (!id.ok() && !is_signed) return id.status();
+  if (!id.ok() || *id == UINT32_MAX) return kNoToken;
+  if (!id->has_value()) return std::nullopt;
+  return static_cast<int64_t>(**id);
+}
+
 absl::Status ReadBos(const GgufFile& file, bool family_adds_bos, TokenizerSpec* spec) {
   constexpr std::string_view kKey = "tokenizer.ggml.bos_token_id";
-  PASS_ASSIGN_OR_RETURN(const std::optional<uint64_t> bos, file.FindUint(kKey));
-  if (bos && *bos >= spec->tokens.size()) return Refuse(file, kKey, "is outside the vocabulary");
+  PASS_ASSIGN_OR_RETURN(const std::optional<int64_t> bos, FindId(file, kKey));
+  if (bos == kNoToken) return absl::OkStatus();  // whatever add_bos_token says: there is nothing to add
+  if (bos && (*bos < 0 || *bos >= static_cast<int64_t>(spec->tokens.size()))) {
+    return Refuse(file, kKey, "is outside the vocabulary; correct it, or write -1 for none");
+  }
   if (bos) spec->bos = static_cast<TokenId>(*bos);
   PASS_ASSIGN_OR_RETURN(const std::optional<bool> add_bos, file.FindBool("tokenizer.ggml.add_bos_token"));
   // Converters leave the key out where the family's habit is meant.
@@ -156,21 +173,17 @@ absl::Status ReadNamedTokens(const GgufFile& file, TextSource* source) {
   return absl::OkStatus();
 }
 
-// Minus one, in its unsigned form too, is written where a model has no such token.
+// The keys hold one id each. Models that end at several (a turn's end, and a text's end) name the others in
+// generation_config.json, which the file does not have: a text's end is known by its name, as in llama.cpp.
 absl::Status ReadEndIds(const GgufFile& file, TextSource* source) {
-  constexpr uint64_t kMinusOne = UINT32_MAX;
   for (const char* key :
        {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
-    const auto value = file.metadata().find(key);
-    const bool is_signed = value != file.metadata().end() &&
-                           (value->second.type == GgufType::kInt32 || value->second.type == GgufType::kInt64);
-    const absl::StatusOr<std::optional<uint64_t>> id = file.FindUint(key);
-    if (!id.ok() && !is_signed) return id.status();
-    if (!id.ok() || *id == kMinusOne) {
-      source->end_of_sequence_ids.push_back(-1);
-    } else if (*id) {
-      source->end_of_sequence_ids.push_back(static_cast<int64_t>(**id));
-    }
+    PASS_ASSIGN_OR_RETURN(const std::optional<int64_t> id, FindId(file, key));
+    if (id) source->end_of_sequence_ids.push_back(*id);
+  }
+  for (const AddedToken& token : source->spec.added) {
+    const bool ends_text = token.content == "<|endoftext|>" || token.content == "<|end_of_text|>";
+    if (ends_text && token.control) source->end_of_sequence_ids.push_back(token.id);
   }
   return absl::OkStatus();
 }

@@ -82,7 +82,14 @@ absl::StatusOr<std::string> ReadChatTemplate(const std::string& folder, const Js
 
 absl::StatusOr<TextSource> ReadHuggingFaceText(const std::string& folder) {
   const std::string tokenizer_path = absl::StrCat(folder, "/tokenizer.json");
-  PASS_ASSIGN_OR_RETURN(const Json tokenizer, ReadJson(tokenizer_path));
+  absl::StatusOr<Json> read = ReadJson(tokenizer_path);
+  if (absl::IsNotFound(read.status())) {
+    return absl::NotFoundError(absl::StrCat(
+        tokenizer_path,
+        ": no such file; save the fast tokenizer into the folder: "
+        "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) (tokenizer.model is not read)"));
+  }
+  PASS_ASSIGN_OR_RETURN(const Json tokenizer, std::move(read));
   PASS_ASSIGN_OR_RETURN(const Json tokenizer_config,
                         ReadOptionalJson(absl::StrCat(folder, "/tokenizer_config.json")));
   TextSource source;

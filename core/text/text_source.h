@@ -13,8 +13,10 @@ namespace pass {
 
 struct TextSource {
   TokenizerSpec spec;
-  std::vector<int64_t> end_of_sequence_ids;  // as written: any order, not yet checked against the vocabulary
-  std::string chat_template;                 // Jinja text; empty: none
+  // As written, and in GGUF the ends of a text that are known by name: any order, not yet checked against the
+  // vocabulary.
+  std::vector<int64_t> end_of_sequence_ids;
+  std::string chat_template;  // Jinja text; empty: none
   std::map<std::string, std::string>
       named_tokens;                   // bos_token, eos_token, ..: texts that a template may ask for
   std::vector<std::string> warnings;  // one line each, without the path

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "absl/status/status.h"
+#include "core/files/gguf.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -231,7 +232,10 @@ TEST(TextModel, FallsBackWhereAFileIsMissing) {
   files.tokenizer_config = nullptr;
   EXPECT_THAT(LoadFolder(files)->end_of_sequence_ids, ElementsAre());
   files.tokenizer = nullptr;
-  EXPECT_TRUE(absl::IsNotFound(LoadFolder(files).status()));
+  const absl::Status status = LoadFolder(files).status();
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("tokenizer.json"), HasSubstr("save_pretrained(")));
 }
 
 TEST(TextModel, TakesTheDefaultOfSeveralChatTemplates) {
@@ -302,6 +306,50 @@ TEST(TextModel, EndsAtEveryEndThatAGgufFileNames) {
   gguf.AddUint32("tokenizer.ggml.eot_token_id", 3);
   gguf.AddUint32("tokenizer.ggml.eom_token_id", 4);
   EXPECT_THAT(LoadGguf(gguf)->end_of_sequence_ids, ElementsAre(3, 4, 5));
+}
+
+// Qwen2.5 and Llama 3 end at a turn's end and at a text's end; a GGUF file has one key for both.
+TEST(TextModel, EndsAtTheEndOfATextThatAGgufFileHas) {
+  for (const char* end : {"<|endoftext|>", "<|end_of_text|>", "<|begin_of_text|>"}) {
+    TokenizerSpec spec = TinySpec();
+    std::vector<int32_t> types(spec.tokens.size(), 1);
+    spec.tokens.emplace_back(end);
+    types.push_back(3);
+    GgufBuilder gguf;
+    gguf.AddStrings("tokenizer.ggml.tokens", spec.tokens);
+    gguf.AddStrings("tokenizer.ggml.merges", {});
+    gguf.AddInts("tokenizer.ggml.token_type", types);
+    gguf.AddString("tokenizer.ggml.model", "gpt2");
+    gguf.AddString("tokenizer.ggml.pre", "gpt-2");
+    gguf.AddUint32("tokenizer.ggml.eos_token_id", 5);
+    const auto model = LoadGguf(gguf);
+    ASSERT_TRUE(model.ok()) << model.status();
+    if (end == std::string_view("<|begin_of_text|>")) {
+      EXPECT_THAT(model->end_of_sequence_ids, ElementsAre(5));
+    } else {
+      EXPECT_THAT(model->end_of_sequence_ids, ElementsAre(5, *model->tokenizer->Find(end)));
+    }
+  }
+}
+
+TEST(TextModel, TakesMinusOneInAGgufFileForNoBos) {
+  for (const bool is_signed : {false, true}) {
+    GgufBuilder gguf = TinyGgufText();
+    gguf.AddString("tokenizer.ggml.model", "gpt2");
+    gguf.AddString("tokenizer.ggml.pre", "gpt-2");
+    gguf.AddUint32("tokenizer.ggml.eos_token_id", 5);
+    gguf.AddBool("tokenizer.ggml.add_bos_token", true);
+    if (is_signed) {
+      gguf.AddValue("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(GgufType::kInt32),
+                    Encoded<int32_t>(-1));
+    } else {
+      gguf.AddUint32("tokenizer.ggml.bos_token_id", UINT32_MAX);
+    }
+    const auto model = LoadGguf(gguf);
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(model->tokenizer->bos(), std::nullopt);
+    EXPECT_FALSE(model->tokenizer->add_bos());
+  }
 }
 
 TEST(TextModel, EndsAtTheEndOfAMessageThatALlamaHas) {
