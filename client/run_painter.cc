@@ -44,6 +44,7 @@ std::string RunPainter::TextOf(const std::vector<int32_t>& token_ids) const {
   v1::DetokenizeRequest request;
   request.mutable_token_ids()->Assign(token_ids.begin(), token_ids.end());
   request.set_skip_special_tokens(true);
+  request.set_continues(true);  // the prompt
   v1::DetokenizeResponse response;
   // A failure leaves the text empty: it is then painted plain.
   const CallStatus status = client_->Detokenize(request, {.timeout_seconds = 5}, &response);

@@ -33,13 +33,13 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::Create(TokenizerSpec spec)
   return tokenizer;
 }
 
-std::string Tokenizer::Decode(std::span<const TokenId> ids, bool skip_special_tokens) const {
+std::string Tokenizer::Decode(std::span<const TokenId> ids, bool skip_special_tokens, bool continues) const {
   std::string text;
   for (const TokenId id : ids) {
     if (skip_special_tokens && Kind(id) == TokenKind::kControl) continue;
     text.append(TokenBytes(id));
   }
-  if (strips_first_space() && text.starts_with(' ')) text.erase(0, 1);
+  if (!continues && strips_first_space() && text.starts_with(' ')) text.erase(0, 1);
   return text;
 }
 

@@ -91,8 +91,9 @@ class Tokenizer {
   // Whether encoding put a space before the text, which decoding takes away.
   virtual bool strips_first_space() const { return false; }
 
-  // Bytes of all ids joined; may be invalid UTF-8 if the ids are.
-  std::string Decode(std::span<const TokenId> ids, bool skip_special_tokens) const;
+  // Bytes of all ids joined; may be invalid UTF-8 if the ids are. `continues`: the ids do not begin a text, so
+  // that a space before them is the text's own, and stays.
+  std::string Decode(std::span<const TokenId> ids, bool skip_special_tokens, bool continues = false) const;
 };
 
 }  // namespace pass

@@ -76,12 +76,21 @@ TEST(ShowRuns, ATokenWhoseTextIsKnownIsNotAskedForAgain) {
   Console console{in, out, err};
   RunPainter painter(&client, /*color=*/false, &console);
   painter.Learn({1000 + 'a', 1000 + 'b', 1000 + 'a'});
-  EXPECT_EQ(server.num_detokenize_requests, 2);
+  EXPECT_EQ(server.detokenize_requests.size(), 2u);
   painter.Paint(Step("ab", 1, 1, 2));
-  EXPECT_EQ(server.num_detokenize_requests, 2);
+  EXPECT_EQ(server.detokenize_requests.size(), 2u);
   painter.Paint(Step("ac", 1, 1, 2));
-  EXPECT_EQ(server.num_detokenize_requests, 3);
+  EXPECT_EQ(server.detokenize_requests.size(), 3u);
   EXPECT_EQ(out.str(), "a[b]a[c]");
+}
+
+// A completion's text keeps the space that SentencePiece writes before a word; so must the text that is looked for.
+TEST(ShowRuns, AsksForTheTextOfTokensAsOneThatContinues) {
+  ScriptedServer server;
+  server.messages = {Step("abc", 1, 1, 2), End(3)};
+  ShowRuns(server, "never");
+  ASSERT_FALSE(server.detokenize_requests.empty());
+  for (const v1::DetokenizeRequest& request : server.detokenize_requests) EXPECT_TRUE(request.continues());
 }
 
 TEST(Chat, RemembersWhatWasSaid) {

@@ -62,7 +62,7 @@ grpc::Status ScriptedServer::Tokenize(grpc::ServerContext*, const v1::TokenizeRe
 
 grpc::Status ScriptedServer::Detokenize(grpc::ServerContext*, const v1::DetokenizeRequest* request,
                                         v1::DetokenizeResponse* response) {
-  ++num_detokenize_requests;
+  detokenize_requests.push_back(*request);
   std::string* text = response->mutable_text();
   for (int i = 0; i < request->token_ids_size(); ++i) {
     const int id = request->token_ids(i);

@@ -34,7 +34,7 @@ class ScriptedServer : public v1::PassService::Service {
   // What came in.
   std::vector<v1::GenerateRequest> requests;
   std::vector<v1::TokenizeRequest> tokenize_requests;
-  int num_detokenize_requests = 0;
+  std::vector<v1::DetokenizeRequest> detokenize_requests;
 
   void SetServing(const std::string& service, bool serving);
 

@@ -6,7 +6,9 @@
 #include <limits>
 #include <string>
 #include <tuple>
+#include <vector>
 
+#include "core/text/byte_token.h"
 #include "server/status_conversion.h"
 #include "tests/fakes/byte_tokenizer.h"
 #include "tests/server/error_details.h"
@@ -190,7 +192,7 @@ TEST(Generate, SaysWhatOfAChatTemplateItDoesNotUnderstand) {
         std::tuple("{% for m in messages %}{% if m.role == 'system' %}{{ m | tojson }}{% else %}"
                    "{{ m.content }}{% endif %}{% endfor %}",
                    "system", "'tojson'"),
-        std::tuple("{{ '<|user|>' + messages[0].content }}", "user", "<|user|>")}) {
+        std::tuple("{{ '<|im_start|>' + messages[0].content }}", "user", "<|im_start|>")}) {
     TestServer server({.chat_template = ReadChatTemplate(text, {}, tokenizer)});
     message->set_role(role);
     const grpc::Status status = ReadStream(server.stub(), request).status;
@@ -259,6 +261,41 @@ TEST(Detokenize, ReplacesWhatIsNoUtf8AndRefusesWhatIsNoToken) {
   grpc::ClientContext second;
   const grpc::Status refused = server.stub().Detokenize(&second, request, &response);
   EXPECT_THAT(ViolatedFields(refused), ElementsAre("token_ids[4]"));
+}
+
+// Bytes, then "\u2581Hello" and "\u2581" as SentencePiece writes words.
+TokenizerSpec SentencePieceSpec() {
+  TokenizerSpec spec;
+  spec.alphabet = Alphabet::kCharacters;
+  spec.strips_first_space = true;
+  for (int byte = 0; byte < 256; ++byte) spec.tokens.push_back(ByteToken(static_cast<uint8_t>(byte)));
+  spec.tokens.insert(spec.tokens.end(), {"\xE2\x96\x81Hello", "\xE2\x96\x81"});
+  spec.scores.resize(spec.tokens.size());
+  return spec;
+}
+
+TEST(Detokenize, TakesAwayTheSpaceBeforeATextButNotBeforeWhatContinues) {
+  constexpr TokenId kHello = 256, kMark = 257;
+  TestServer server({.model = {.vocab_size = 258, .context_length = 64, .page_tokens = 16, .total_pages = 64},
+                     .logits = ScriptedLogits({kHello}),
+                     .tokenizer = SentencePieceSpec()});
+  const auto text = [&](const std::vector<TokenId>& ids, bool continues) {
+    v1::DetokenizeRequest request;
+    request.mutable_token_ids()->Assign(ids.begin(), ids.end());
+    if (continues) request.set_continues(true);
+    v1::DetokenizeResponse response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(server.stub().Detokenize(&context, request, &response).ok());
+    return response.text();
+  };
+  EXPECT_EQ(text({kHello, kHello}, /*continues=*/false), "Hello Hello");
+  EXPECT_EQ(text({kHello, kHello}, /*continues=*/true), " Hello Hello");
+  EXPECT_EQ(text({kMark, kMark, 'b'}, /*continues=*/false), " b");
+  EXPECT_EQ(text({'b', kHello}, /*continues=*/false), "b Hello");
+  // A completion continues its prompt.
+  v1::GenerateRequest request = TextRequest("", 2, "plain");
+  request.mutable_token_ids()->add_ids('b');
+  EXPECT_EQ(CallComplete(server.stub(), request).response.text(), " Hello Hello");
 }
 
 TEST(GetModelInfo, NamesWhatARequestMayChoose) {

@@ -62,10 +62,11 @@ TestServer::TestServer(TestServerOptions options)
     gate_.Pass();
     return absl::OkStatus();
   });
-  absl::StatusOr<ServedModel> served =
-      MakeServedModel(table_, {.tokenizer = std::make_unique<ByteTokenizer>(),
-                               .end_of_sequence_ids = {ByteTokenizer::kEnd},
-                               .chat_template = options.chat_template});
+  std::unique_ptr<Tokenizer> tokenizer = std::make_unique<ByteTokenizer>();
+  if (options.tokenizer) tokenizer = *Tokenizer::Create(*std::move(options.tokenizer));
+  absl::StatusOr<ServedModel> served = MakeServedModel(table_, {.tokenizer = std::move(tokenizer),
+                                                                .end_of_sequence_ids = {ByteTokenizer::kEnd},
+                                                                .chat_template = options.chat_template});
   EXPECT_TRUE(served.ok()) << served.status();
   served_ = *std::move(served);
   engine_ = std::make_unique<EngineThread>(

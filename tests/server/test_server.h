@@ -6,6 +6,7 @@
 #include <grpcpp/client_context.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ struct TestServerOptions {
   GrpcServerOptions grpc = {};
   bool serve = true;  // false: as while the model loads
   ChatTemplate chat_template = {};
+  std::optional<TokenizerSpec> tokenizer = {};  // none: bytes
 };
 
 // A listening server with the one service that the tests call.

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/text/stream_decoder.h"
+#include "core/base/token_id.h"
+#include "core/base/utf8.h"
 #include "core/text/text_model.h"
 #include "pass_server/v1/generation.grpc.pb.h"
 #include "proto/messages.h"
@@ -51,12 +53,10 @@ absl::Status Detokenize(const Gateway& gateway, const v1::DetokenizeRequest& req
   Violations violations;
   CheckTokenIds(request.token_ids(), model->info.vocab_size, "token_ids", &violations);
   PASS_RETURN_IF_ERROR(violations.ToStatus());
-  StreamDecoderOptions options;
-  options.skip_special_tokens = request.skip_special_tokens();
-  StreamDecoder decoder(model->text.tokenizer.get(), options);
-  std::string* text = response->mutable_text();
-  for (const TokenId id : request.token_ids()) text->append(decoder.Push(id).text);
-  text->append(decoder.Flush());
+  const std::span<const TokenId> ids(request.token_ids().data(),
+                                     static_cast<size_t>(request.token_ids_size()));
+  response->set_text(ReplaceInvalidUtf8(
+      model->text.tokenizer->Decode(ids, request.skip_special_tokens(), request.continues())));
   return absl::OkStatus();
 }
 

@@ -55,6 +55,7 @@ TEST_P(SentencePiece, MergesTheBestPairFirstAndMarksTheBeginning) {
   EXPECT_THAT(Tokens(*tokenizer, ""), ElementsAre());
   const auto ids = tokenizer->Encode("abc a");
   EXPECT_EQ(tokenizer->Decode(*ids, /*skip_special_tokens=*/true), "abc a");
+  EXPECT_EQ(tokenizer->Decode(*ids, /*skip_special_tokens=*/true, /*continues=*/true), " abc a");
 }
 
 TEST_P(SentencePiece, SpellsWhatItDoesNotKnowInBytes) {
