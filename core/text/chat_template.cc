@@ -71,10 +71,17 @@ absl::StatusOr<MarkedText> RenderText(const ChatTemplate& chat_template,
   return chat_template.program->Render(MakeVariables(chat_template, messages));
 }
 
-// A chat's tokens must be tokens: as plain text a user could write them. [INST] is plain text in its own models.
+// Text in models that have no token for any role (TinyLlama, Zephyr), tokens in others (Phi).
+constexpr std::array<std::string_view, 3> kRoleMarks = {"<|system|>", "<|user|>", "<|assistant|>"};
+
+// A chat's tokens must be tokens: as plain text a user could write them. [INST] is plain text in its own models, and
+// so are marks of roles in some.
 absl::Status CheckTokens(const MarkedText& prompt, const Tokenizer& tokenizer) {
+  const bool roles_are_text = std::ranges::none_of(
+      kRoleMarks, [&](std::string_view mark) { return tokenizer.Find(mark).has_value(); });
   for (const std::string_view token : ChatTokens()) {
     if (token.starts_with('[') || tokenizer.Find(token)) continue;
+    if (roles_are_text && std::ranges::find(kRoleMarks, token) != kRoleMarks.end()) continue;
     for (size_t at = prompt.text.find(token); at != std::string::npos; at = prompt.text.find(token, at + 1)) {
       if (!Authorship(std::string_view(prompt.marks)).ServerWrote(at, token.size())) continue;
       return absl::FailedPreconditionError(absl::StrCat("the chat template writes ", std::string(token),

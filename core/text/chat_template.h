@@ -1,6 +1,7 @@
 // Chat messages to prompt ids, by the model's own template: what it writes is what `transformers` writes, or the
 // chat is refused with what was not understood. What messages say stays text: the tokens that open and end turns
-// come from the template alone.
+// come from the template alone. Models whose turns open with plain text ([INST]; TinyLlama's <|user|>) cannot tell the
+// template's from a message's.
 #pragma once
 
 #include <cstdint>

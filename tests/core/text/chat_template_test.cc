@@ -112,7 +112,7 @@ TEST(ChatTemplate, SaysWhatItDoesNotUnderstand) {
   for (const auto& [text, named] :
        {std::pair("{% include 'x' %}", "'include'"), std::pair("{{ 1 + }}", "a tag ends"),
         std::pair("{{ messages | tojson }}", "'tojson'"),
-        std::pair("{{ '<|user|>' + messages[0].content }}", "<|user|>")}) {
+        std::pair("{{ '<start_of_turn>' + messages[0].content }}", "<start_of_turn>")}) {
     const ChatTemplate chat_template = Read(text);
     EXPECT_EQ(chat_template.format, ChatFormat::kNone) << text;
     EXPECT_THAT(chat_template.problem, testing::HasSubstr(named)) << text;
@@ -120,6 +120,20 @@ TEST(ChatTemplate, SaysWhatItDoesNotUnderstand) {
     EXPECT_TRUE(absl::IsFailedPrecondition(ids.status())) << ids.status();
     EXPECT_THAT(std::string(ids.status().message()), testing::HasSubstr(named));
   }
+}
+
+// TinyLlama and Zephyr write the marks of roles as text; in Phi's vocabulary they are tokens, all of them.
+TEST(ChatTemplate, WritesMarksOfRolesAsTextWhereNoRoleHasAToken) {
+  constexpr char kZephyr[] =
+      "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
+      "{{ '<|assistant|>' }}";
+  const ChatTemplate chat_template = Read(kZephyr);
+  EXPECT_EQ(chat_template.problem, "");
+  EXPECT_EQ(Render(chat_template, {{"system", "s"}, {"user", "u"}}),
+            "<|system|>\ns<|im_end|>\n<|user|>\nu<|im_end|>\n<|assistant|>");
+  const auto with_one = *Tokenizer::Create(
+      TinySpec({{"<|im_end|>", TokenKind::kControl}, {"<|assistant|>", TokenKind::kControl}}));
+  EXPECT_THAT(ReadChatTemplate(kZephyr, {}, *with_one).problem, testing::HasSubstr("<|user|>"));
 }
 
 TEST(ChatTemplate, TellsAProblemWithSomeChatsAndWritesTheOthers) {
