@@ -1,5 +1,6 @@
 #include "core/files/json.h"
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <span>
@@ -19,6 +20,8 @@ constexpr size_t kMaxDepth = 32;
 // Walks the text without building it, and stops at the first thing that is refused.
 class StrictWalk final : public nlohmann::json_sax<nlohmann::json> {
  public:
+  explicit StrictWalk(std::string_view text) : text_(text) {}
+
   const std::string& complaint() const { return complaint_; }
 
   bool null() override { return true; }
@@ -33,12 +36,21 @@ class StrictWalk final : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override { return Leave(); }
   bool end_array() override { return Leave(); }
   bool key(string_t& name) override {
+    last_key_ = name;
     if (keys_.back().insert(name).second) return true;
     complaint_ = absl::StrCat("key ", Printable(name), " appears twice; keep one");
     return false;
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception&) override {
-    complaint_ = absl::StrCat("not valid JSON near byte ", position, "; download it again");
+    // The position is that behind the byte that was not understood: behind an N or I here.
+    const std::string_view rest =
+        text_.substr(std::min(text_.size(), position - std::min<size_t>(position, 1)));
+    const bool is_python = rest.starts_with("NaN") || rest.starts_with("Infinity");
+    complaint_ =
+        is_python ? absl::StrCat("the value of ", Printable(last_key_),
+                                 " is NaN or Infinity, which Python writes and JSON does not have; give it "
+                                 "a number, or take the key out")
+                  : absl::StrCat("not valid JSON near byte ", position, "; download it again");
     return false;
   }
 
@@ -55,13 +67,15 @@ class StrictWalk final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   std::vector<std::set<std::string>> keys_;  // of the objects and arrays that are open
+  std::string_view text_;
+  std::string last_key_;
   std::string complaint_;
 };
 
 }  // namespace
 
 absl::StatusOr<nlohmann::json> ParseJson(const std::string& path, std::string_view text) {
-  StrictWalk walk;
+  StrictWalk walk(text);
   if (!nlohmann::json::sax_parse(text, &walk)) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", walk.complaint()));
   }

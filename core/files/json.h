@@ -11,7 +11,8 @@
 
 namespace pass {
 
-// `path` is what errors name. INVALID_ARGUMENT: not JSON, a duplicate key (named), or deeper than 32 levels.
+// `path` is what errors name. INVALID_ARGUMENT: not JSON, a duplicate key (named), a value that is Python's NaN or
+// Infinity (its key is named), or deeper than 32 levels.
 absl::StatusOr<nlohmann::json> ParseJson(const std::string& path, std::string_view text);
 
 // Maps, bounds and parses a file whose top is an object. INVALID_ARGUMENT also if it is longer than

@@ -28,6 +28,15 @@ TEST(Json, RefusesWhatIsNotJson) {
   }
 }
 
+TEST(Json, NamesTheKeyOfAValueThatOnlyPythonWrites) {
+  for (const char* value : {"NaN", "Infinity", "-Infinity", "[0.0, Infinity]"}) {
+    const std::string text = std::string(R"({"a": {"b": 1}, "limit": )") + value + R"(, "c": 2})";
+    ExpectInvalid(ParseJson("a.json", text).status(),
+                  {"a.json", "'limit'", "NaN or Infinity", "give it a number"});
+  }
+  ExpectInvalid(ParseJson("a.json", R"({"a": Nan})").status(), {"not valid JSON"});
+}
+
 TEST(Json, RefusesDeepNestingInsteadOfRunningOutOfStack) {
   EXPECT_TRUE(ParseJson("a.json", std::string(32, '[') + std::string(32, ']')).ok());
   ExpectInvalid(ParseJson("a.json", std::string(1000000, '[')).status(), {"a.json", "nested deeper"});
