@@ -62,7 +62,7 @@ absl::StatusOr<Placed> ReadEntry(const std::string& path, const std::string& nam
   const auto type = FromDtype(dtype_name);
   if (!type) {
     return Error(path, absl::StrCat(printable, " is of dtype ", Printable(dtype_name),
-                                    "; save the model as one of F32, F16, BF16"));
+                                    "; save it as one of F32, F16, BF16, I32"));
   }
   auto shape = ReadIntegers(entry, "shape", kMaxDimensions);
   if (!shape) {

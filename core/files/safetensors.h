@@ -1,9 +1,8 @@
 // A safetensors file: a JSON header and named tensors. https://github.com/huggingface/safetensors#format
 //
-// Everything is checked at Open: header length (at most 100 MB, as in the format's own reader), duplicate
-// keys, known dtypes (F32, F16, BF16, I32), and offsets that cover the data exactly: no overflow, overlap, gap or
-// trailing bytes. Errors are one line that names the file, the tensor, and the cure; INVALID_ARGUMENT, or
-// MappedFile's. Immutable after creation and thread-safe.
+// Everything is checked at Open: header length (at most 16 MiB), duplicate keys, known dtypes (F32, F16, BF16, I32),
+// and offsets that cover the data exactly: no overflow, overlap, gap or trailing bytes. Errors are one line that names
+// the file, the tensor, and the cure; INVALID_ARGUMENT, or MappedFile's. Immutable after creation and thread-safe.
 #pragma once
 
 #include <cstddef>
