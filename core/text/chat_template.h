@@ -56,7 +56,8 @@ ChatTemplate ReadChatTemplate(std::string_view text, std::map<std::string, std::
 
 // The ids up to and including the header of the assistant's next turn, bos included where the template has
 // one. FAILED_PRECONDITION: the model has no template, it is not understood, or the vocabulary lacks one of its
-// control tokens. INVALID_ARGUMENT: no message, an unknown role, or the template refuses these messages.
+// control tokens. INVALID_ARGUMENT: no message, an unknown role, or the template refuses these messages, with
+// its own words. RESOURCE_EXHAUSTED: the template takes too many steps for these messages, or writes too much.
 absl::StatusOr<std::vector<TokenId>> RenderChat(const ChatTemplate& chat_template,
                                                 std::span<const ChatMessage> messages,
                                                 const Tokenizer& tokenizer);

@@ -55,7 +55,7 @@ absl::StatusOr<RegularExpression> RegularExpression::Create(std::string_view exp
 absl::Status RegularExpression::FindAll(std::string_view text,
                                         absl::FunctionRef<void(size_t, size_t)> take) const {
   const std::unique_ptr<pcre2_match_data, FreeMatchData> match(pcre2_match_data_create(1, nullptr));
-  if (match == nullptr) return absl::ResourceExhaustedError("pre-tokenizer: out of memory");
+  if (match == nullptr) return absl::InternalError("pre-tokenizer: out of memory");
   const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match.get());
   size_t begin = 0;
   while (begin < text.size()) {

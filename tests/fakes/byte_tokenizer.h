@@ -3,7 +3,9 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/text/tokenizer.h"
@@ -14,12 +16,14 @@ class ByteTokenizer final : public Tokenizer {
  public:
   static constexpr TokenId kEnd = 256;  // control token "<end>"
 
-  ByteTokenizer() {
+  // `broken_text`: what Encode fails on; "": nothing.
+  explicit ByteTokenizer(std::string broken_text = "") : broken_text_(std::move(broken_text)) {
     for (size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<char>(i);
   }
 
   absl::StatusOr<std::vector<TokenId>> Encode(std::string_view text,
                                               bool parse_control = false) const override {
+    if (!broken_text_.empty() && text == broken_text_) return absl::InternalError("PCRE2 error -47");
     std::vector<TokenId> ids;
     while (!text.empty()) {
       if (parse_control && text.starts_with(kEndText)) {
@@ -49,6 +53,7 @@ class ByteTokenizer final : public Tokenizer {
  private:
   static constexpr std::string_view kEndText = "<end>";
   std::array<char, 256> bytes_;
+  const std::string broken_text_;
 };
 
 }  // namespace pass

@@ -62,7 +62,7 @@ TestServer::TestServer(TestServerOptions options)
     gate_.Pass();
     return absl::OkStatus();
   });
-  std::unique_ptr<Tokenizer> tokenizer = std::make_unique<ByteTokenizer>();
+  std::unique_ptr<Tokenizer> tokenizer = std::make_unique<ByteTokenizer>(options.broken_text);
   if (options.tokenizer) tokenizer = *Tokenizer::Create(*std::move(options.tokenizer));
   absl::StatusOr<ServedModel> served = MakeServedModel(table_, {.tokenizer = std::move(tokenizer),
                                                                 .end_of_sequence_ids = {ByteTokenizer::kEnd},

@@ -90,6 +90,19 @@ absl::StatusOr<TemplateValue> FormatNow(const TemplateArguments& arguments) {
   return TemplateValue::ServerText(absl::FormatTime(format, absl::Now(), absl::LocalTimeZone()));
 }
 
+// What the template itself says in a text. What a user wrote is left out, since the words go to logs.
+std::string TemplatesWords(const MarkedText& text) {
+  std::string words;
+  for (size_t i = 0; i < text.text.size(); ++i) {
+    if (text.marks[i] == MarkedText::kServer) {
+      words += text.text[i];
+    } else if (i == 0 || text.marks[i - 1] == MarkedText::kServer) {
+      words += "...";
+    }
+  }
+  return words;
+}
+
 }  // namespace
 
 TemplateRenderer::Value TemplateRenderer::Evaluate(const TemplateExpression& expression) {
@@ -238,8 +251,9 @@ TemplateRenderer::Value TemplateRenderer::CallFunction(const std::string& name,
   if (name == "strftime_now") return FormatNow(arguments);
   if (name == "raise_exception") {
     const bool has_words = !arguments.values.empty() && arguments.values[0].text() != nullptr;
-    return absl::InvalidArgumentError(absl::StrCat("the chat template refuses these messages: ",
-                                                   has_words ? arguments.values[0].text()->text : ""));
+    const std::string words = has_words ? TemplatesWords(*arguments.values[0].text()) : "";
+    return absl::InvalidArgumentError(
+        absl::StrCat("the chat template refuses these messages", words.empty() ? "" : ": ", words));
   }
   if (!arguments.values.empty())
     return UnsupportedInTemplate(absl::StrCat("calls ", name, " in another form"));

@@ -1,15 +1,40 @@
 #include "server/dialects/pass_v1/prompt.h"
 
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/text/text_model.h"
+#include "core/text/utf8.h"
+#include "server/logging.h"
 
 namespace pass::pass_v1 {
 namespace {
 
 // Beside its content a message costs a few control tokens, counted here as bytes so that one cap bounds both.
 constexpr int64_t kBytesPerMessage = 32;
+
+// Of what a chat template says to a refusal: trailers have little room.
+constexpr size_t kMaxTemplateCharacters = 250;
+
+// A template's words in one line that no terminal and no log obeys.
+std::string Harmless(std::string_view words) {
+  std::string line;
+  for (size_t count = 0; !words.empty(); ++count) {
+    if (count == kMaxTemplateCharacters) return line + "...";
+    const Utf8Step step = NextUtf8(words);
+    const std::string_view character = words.substr(0, step.length);
+    words.remove_prefix(step.length);
+    if (step.kind != Utf8Kind::kCharacter) {
+      line += kReplacementCharacter;
+      continue;
+    }
+    const char32_t code = CodePoint(character);
+    const bool is_control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+    line += is_control ? " " : character;
+  }
+  return line;
+}
 
 std::string TooManyBytes(int64_t limit) { return absl::StrCat("at most ", limit, " bytes"); }
 
@@ -47,7 +72,14 @@ absl::StatusOr<std::vector<TokenId>> TranslateChat(const v1::Chat& chat, const S
   auto ids = RenderChat(chat_template, messages, *model.text.tokenizer);
   // For instance two turns of the user one after the other, where the model knows none.
   if (ids.status().code() == absl::StatusCode::kInvalidArgument) {
-    violations->Add("chat.messages", "the model's chat template refuses these messages");
+    violations->Add("chat.messages", Harmless(std::string(ids.status().message())));
+    return std::vector<TokenId>{};
+  }
+  // A bound of the template's own run, and nothing that another attempt would change.
+  if (ids.status().code() == absl::StatusCode::kResourceExhausted) {
+    violations->Add("chat.messages",
+                    absl::StrCat("too many or too long messages for the model's chat template (",
+                                 std::string(ids.status().message()), "); send fewer, or send text"));
     return std::vector<TokenId>{};
   }
   if (ids.status().code() == absl::StatusCode::kFailedPrecondition) {
@@ -57,6 +89,11 @@ absl::StatusOr<std::vector<TokenId>> TranslateChat(const v1::Chat& chat, const S
 }
 
 }  // namespace
+
+absl::Status TextError(const absl::Status& error, const std::string& request_id) {
+  Log(LogLevel::kError, "text_error", {{"id", request_id}, {"error", error.ToString()}});
+  return ClientError(error, request_id);
+}
 
 void CheckTokenIds(const google::protobuf::RepeatedField<int32_t>& ids, int64_t vocab_size,
                    const std::string& field, Violations* violations) {

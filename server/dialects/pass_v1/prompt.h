@@ -23,6 +23,9 @@ absl::StatusOr<std::vector<TokenId>> TranslatePrompt(const v1::GenerateRequest& 
                                                      const ServedModel& model, const RequestLimits& limits,
                                                      Violations* violations);
 
+// For the client: what it may hear of an error of the tokenizer. The error itself goes to the log under the id.
+absl::Status TextError(const absl::Status& error, const std::string& request_id);
+
 // Each id must be a row of the embedding table. Violations are named "`field`[i]".
 void CheckTokenIds(const google::protobuf::RepeatedField<int32_t>& ids, int64_t vocab_size,
                    const std::string& field, Violations* violations);

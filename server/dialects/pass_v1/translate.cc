@@ -63,7 +63,7 @@ void RefuseUnknownFields(const google::protobuf::Message& message, const std::st
 
 void TranslateId(const v1::GenerateRequest& request, GenerationRequest* result, Violations* violations) {
   if (!request.has_request_id()) {
-    result->id = absl::StrFormat("%016x", Draw(~uint64_t{0}));
+    result->id = DrawRequestId();
     return;
   }
   const std::string& id = request.request_id();
@@ -137,6 +137,8 @@ void TranslateSpeculation(const v1::Speculation& speculation, int num_lookahead,
 }
 
 // Which field holds the prompt, as violations name it.
+std::string DrawRequestId() { return absl::StrFormat("%016x", Draw(~uint64_t{0})); }
+
 const char* PromptField(const v1::GenerateRequest& request) {
   if (request.has_text()) return "text";
   return request.has_chat() ? "chat.messages" : "token_ids.ids";
@@ -184,7 +186,7 @@ absl::StatusOr<GenerationRequest> Translate(const v1::GenerateRequest& request, 
   if (!violations.empty()) return violations.ToStatus();
   if (!prompt.ok()) {
     const bool ours = prompt.status().code() == absl::StatusCode::kFailedPrecondition;
-    return ours ? prompt.status() : ClientError(prompt.status(), result.id);
+    return ours ? prompt.status() : TextError(prompt.status(), result.id);
   }
   if (prompt->empty()) {
     violations.Add(PromptField(request), "must not be empty");  // text that no token stands for

@@ -2,6 +2,8 @@
 // fail, each of them before anything whose size depends on what is checked.
 #pragma once
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "core/engine/request.h"
 #include "proto/messages.h"
@@ -16,5 +18,8 @@ namespace pass::pass_v1 {
 // `received` and `deadline` are left to the gateway.
 absl::StatusOr<GenerationRequest> Translate(const v1::GenerateRequest& request, const ServedModel& model,
                                             const RequestLimits& limits);
+
+// The id of a request that brings none: 16 hexadecimal digits.
+std::string DrawRequestId();
 
 }  // namespace pass::pass_v1

@@ -10,6 +10,7 @@
 namespace pass {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 TemplateDict Variables() {
@@ -129,7 +130,14 @@ TEST(JinjaTemplate, RefusesWhatItDoesNotDo) {
                            "{% for in x %}{% endfor %}", "{{ '\\ud800' }}"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(RenderMarked(text).status())) << text << RenderMarked(text).status();
   }
-  EXPECT_THAT(Error("{{ raise_exception('No!') }}"), HasSubstr("No!"));
+}
+
+// The words go to the client and to the log, which holds nothing that a user wrote.
+TEST(JinjaTemplate, RaisesExceptionsInItsOwnWordsWithoutTheUsers) {
+  EXPECT_THAT(Error("{{ raise_exception('No!') }}"), EndsWith("messages: No!"));
+  EXPECT_THAT(Error("{{ raise_exception('Not ' + text + ' as ' + messages[0].role) }}"),
+              EndsWith("messages: Not ... as user"));
+  EXPECT_THAT(Error("{{ raise_exception() }}"), EndsWith("messages"));
 }
 
 TEST(JinjaTemplate, EndsWhereATemplateWouldNot) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "server/logging.h"
 #include "server/status_conversion.h"
 #include "tests/fakes/byte_tokenizer.h"
 #include "tests/server/error_details.h"
@@ -15,7 +16,12 @@
 namespace pass::pass_v1 {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
 
 ServedModel Model(int num_lookahead = 4) {
   ServedModel model;
@@ -154,6 +160,56 @@ TEST(Translate, RefusesBadChats) {
                 message->set_content(std::string(190, 'x'));
               }),
               ElementsAre("chat.messages"));
+}
+
+// What a model with this template answers to so many messages of a user.
+std::string ChatRefusal(std::string_view chat_template, int num_messages) {
+  ServedModel model = Model();
+  model.text.chat_template = ReadChatTemplate(chat_template, {}, *model.text.tokenizer);
+  EXPECT_EQ(model.text.chat_template.problem, "");
+  v1::GenerateRequest request;
+  for (int i = 0; i < num_messages; ++i) {
+    v1::ChatMessage* message = request.mutable_chat()->add_messages();
+    message->set_role("user");
+    message->set_content("secret");
+  }
+  const absl::Status status = Translate(request, model, {.max_prompt_bytes = 1 << 20}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(ViolatedFields(ToGrpcStatus(status)), ElementsAre("chat.messages"));
+  return std::string(status.message());
+}
+
+TEST(Translate, SaysThatAChatIsTooLongForItsTemplateAndNotThatTheQueueIsFull) {
+  const std::string said = ChatRefusal(
+      "{% for m in messages %}{% for i in range(5000) %}{% set x = i %}{% endfor %}{% endfor %}a", 100);
+  EXPECT_THAT(said, AllOf(HasSubstr("too many"), HasSubstr("send fewer"), Not(HasSubstr("queue"))));
+}
+
+TEST(Translate, GivesTheWordsOfATemplateThatRefusesAChat) {
+  EXPECT_THAT(
+      ChatRefusal("{% if messages | length > 3 %}{{ raise_exception('At most\n3\x9b turns, not ' + "
+                  "messages[0].content) }}{% endif %}a",
+                  4),
+      EndsWith("chat.messages: the chat template refuses these messages: At most 3\xEF\xBF\xBD turns, "
+               "not ..."));
+  const std::string long_words(1000, 'x');
+  const std::string cut =
+      ChatRefusal("{% if messages | length > 3 %}{{ raise_exception('" + long_words + "') }}{% endif %}a", 4);
+  EXPECT_THAT(cut, AllOf(EndsWith("xxx..."), SizeIs(testing::Lt(400))));
+}
+
+TEST(Translate, LeavesAFailureOfTheTokenizerInTheLogUnderTheRequestsId) {
+  ASSERT_TRUE(ConfigureLogging("text", "error").ok());
+  ServedModel model = Model();
+  model.text.tokenizer = std::make_unique<ByteTokenizer>("hello");
+  v1::GenerateRequest request = Valid();
+  request.set_request_id("id-7");
+  testing::internal::CaptureStderr();
+  const absl::Status status = Translate(request, model, kLimits).status();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("request id-7"), Not(HasSubstr("PCRE2"))));
+  EXPECT_THAT(log, AllOf(HasSubstr("id=id-7"), HasSubstr("PCRE2 error -47")));
 }
 
 TEST(Translate, RefusesLongOrUnprintableIds) {
