@@ -83,7 +83,8 @@ grpc::ServerUnaryReactor* AnswerWithMessage(const Gateway& gateway, grpc::Callba
   return refused;
 }
 
-// A call that is answered at once, without the engine: Tokenize and its like. Not counted, not logged.
+// A call that is answered at once, without the engine: Tokenize and its like. Not counted, and logged
+// only where the tokenizer fails, by the dialect.
 inline grpc::ServerUnaryReactor* AnswerAtOnce(const absl::Status& status,
                                               grpc::CallbackServerContext* context) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();

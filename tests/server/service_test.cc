@@ -17,6 +17,7 @@
 namespace pass {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -245,6 +246,44 @@ TEST(Tokenize, IsUndoneByDetokenize) {
   grpc::ClientContext third;
   ASSERT_TRUE(server.stub().Tokenize(&third, request, &tokens).ok());
   EXPECT_EQ(tokens.token_ids(7), ByteTokenizer::kEnd);
+}
+
+TEST(Tokenize, LeavesItsFailureInTheLogUnderTheIdThatItNames) {
+  TestServer server({.broken_text = "hello"});
+  v1::TokenizeRequest request;
+  request.set_text("hello");
+  v1::TokenizeResponse tokens;
+  grpc::ClientContext context;
+  testing::internal::CaptureStderr();
+  const grpc::Status status = server.stub().Tokenize(&context, request, &tokens);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  const std::string id = status.error_message().substr(status.error_message().rfind(' ') + 1);
+  EXPECT_THAT(log, AllOf(HasSubstr("id=" + id + " "), HasSubstr("PCRE2 error -47")));
+}
+
+TEST(CallsWithoutTheEngine, RefuseAFieldThatTheyDoNotKnow) {
+  TestServer server;
+  const auto refused = [](auto request, const auto& call) {
+    request.GetReflection()->MutableUnknownFields(&request)->AddVarint(77, 1);
+    grpc::ClientContext context;
+    const grpc::Status status = call(&context, request);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(ViolatedFields(status), ElementsAre("#77"));
+  };
+  refused(v1::TokenizeRequest(), [&](grpc::ClientContext* context, const v1::TokenizeRequest& request) {
+    v1::TokenizeResponse response;
+    return server.stub().Tokenize(context, request, &response);
+  });
+  refused(v1::DetokenizeRequest(), [&](grpc::ClientContext* context, const v1::DetokenizeRequest& request) {
+    v1::DetokenizeResponse response;
+    return server.stub().Detokenize(context, request, &response);
+  });
+  refused(v1::GetModelInfoRequest(),
+          [&](grpc::ClientContext* context, const v1::GetModelInfoRequest& request) {
+            v1::GetModelInfoResponse response;
+            return server.stub().GetModelInfo(context, request, &response);
+          });
 }
 
 TEST(Detokenize, ReplacesWhatIsNoUtf8AndRefusesWhatIsNoToken) {

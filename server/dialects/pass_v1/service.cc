@@ -17,6 +17,7 @@
 #include "server/dialects/pass_v1/prompt.h"
 #include "server/dialects/pass_v1/reply.h"
 #include "server/dialects/pass_v1/translate.h"
+#include "server/dialects/pass_v1/unknown_fields.h"
 #include "server/gateway/stream_reactor.h"
 #include "server/gateway/unary_reactor.h"
 #include "server/status_conversion.h"
@@ -24,23 +25,23 @@
 namespace pass::pass_v1 {
 namespace {
 
-absl::Status TooLong(const char* field, int64_t limit, const char* unit) {
-  Violations violations;
-  violations.Add(field, absl::StrCat("at most ", limit, " ", unit));
-  return violations.ToStatus();
-}
+std::string AtMost(int64_t limit, const char* unit) { return absl::StrCat("at most ", limit, " ", unit); }
 
 // The calls that need no engine: each fills its response.
 
 absl::Status Tokenize(const Gateway& gateway, const v1::TokenizeRequest& request,
                       v1::TokenizeResponse* response) {
   PASS_ASSIGN_OR_RETURN(const ServedModel* model, gateway.Available());
+  Violations violations;
+  RefuseUnknownFields(request, "", &violations);
   const int64_t limit = gateway.limits().max_prompt_bytes;
-  if (static_cast<int64_t>(request.text().size()) > limit) return TooLong("text", limit, "bytes");
+  if (static_cast<int64_t>(request.text().size()) > limit) violations.Add("text", AtMost(limit, "bytes"));
+  PASS_RETURN_IF_ERROR(violations.ToStatus());
   const Tokenizer& tokenizer = *model->text.tokenizer;
   const bool add_bos = request.has_add_bos() ? request.add_bos() : tokenizer.add_bos();
   const auto ids = EncodeText(request.text(), tokenizer, add_bos, request.parse_control());
-  if (!ids.ok()) return ClientError(ids.status(), "Tokenize");
+  // The request has no id of its own to be found by in the log.
+  if (!ids.ok()) return TextError(ids.status(), DrawRequestId());
   response->mutable_token_ids()->Assign(ids->begin(), ids->end());
   return absl::OkStatus();
 }
@@ -48,10 +49,14 @@ absl::Status Tokenize(const Gateway& gateway, const v1::TokenizeRequest& request
 absl::Status Detokenize(const Gateway& gateway, const v1::DetokenizeRequest& request,
                         v1::DetokenizeResponse* response) {
   PASS_ASSIGN_OR_RETURN(const ServedModel* model, gateway.Available());
-  const int64_t limit = gateway.limits().max_prompt_bytes;
-  if (request.token_ids_size() > limit) return TooLong("token_ids", limit, "ids");
   Violations violations;
-  CheckTokenIds(request.token_ids(), model->info.vocab_size, "token_ids", &violations);
+  RefuseUnknownFields(request, "", &violations);
+  const int64_t limit = gateway.limits().max_prompt_bytes;
+  if (request.token_ids_size() > limit) {
+    violations.Add("token_ids", AtMost(limit, "ids"));
+  } else {
+    CheckTokenIds(request.token_ids(), model->info.vocab_size, "token_ids", &violations);
+  }
   PASS_RETURN_IF_ERROR(violations.ToStatus());
   const std::span<const TokenId> ids(request.token_ids().data(),
                                      static_cast<size_t>(request.token_ids_size()));
@@ -60,8 +65,12 @@ absl::Status Detokenize(const Gateway& gateway, const v1::DetokenizeRequest& req
   return absl::OkStatus();
 }
 
-absl::Status GetModelInfo(const Gateway& gateway, v1::GetModelInfoResponse* response) {
+absl::Status GetModelInfo(const Gateway& gateway, const v1::GetModelInfoRequest& request,
+                          v1::GetModelInfoResponse* response) {
   PASS_ASSIGN_OR_RETURN(const ServedModel* model, gateway.Available());
+  Violations violations;
+  RefuseUnknownFields(request, "", &violations);
+  PASS_RETURN_IF_ERROR(violations.ToStatus());
   const ModelInfo& info = model->info;
   response->set_model(info.name);
   response->set_architecture(info.architecture);
@@ -112,9 +121,9 @@ class PassService final : public v1::PassService::CallbackService {
   }
 
   grpc::ServerUnaryReactor* GetModelInfo(grpc::CallbackServerContext* context,
-                                         const v1::GetModelInfoRequest* /*request*/,
+                                         const v1::GetModelInfoRequest* request,
                                          v1::GetModelInfoResponse* response) override {
-    return AnswerAtOnce(pass_v1::GetModelInfo(gateway_, response), context);
+    return AnswerAtOnce(pass_v1::GetModelInfo(gateway_, *request, response), context);
   }
 
  private:

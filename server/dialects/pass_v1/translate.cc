@@ -1,8 +1,5 @@
 #include "server/dialects/pass_v1/translate.h"
 
-#include <google/protobuf/message.h>
-#include <google/protobuf/unknown_field_set.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -14,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "core/base/status_macros.h"
 #include "server/dialects/pass_v1/prompt.h"
+#include "server/dialects/pass_v1/unknown_fields.h"
 #include "server/status_conversion.h"
 
 namespace pass::pass_v1 {
@@ -34,31 +32,6 @@ template <typename Integer>
 Integer Draw(Integer below) {
   thread_local absl::BitGen generator;
   return absl::Uniform<Integer>(generator, Integer{0}, below);
-}
-
-// An option of a newer client must not be lost in silence.
-void RefuseUnknownFields(const google::protobuf::Message& message, const std::string& path,
-                         Violations* violations) {
-  const google::protobuf::Reflection* reflection = message.GetReflection();
-  const google::protobuf::UnknownFieldSet& unknown = reflection->GetUnknownFields(message);
-  for (int i = 0; i < unknown.field_count(); ++i) {
-    violations->Add(absl::StrCat(path, path.empty() ? "" : ".", "#", unknown.field(i).number()),
-                    "this server does not support the field with this number");
-  }
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const google::protobuf::FieldDescriptor* field : fields) {
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    const std::string name = absl::StrCat(path, path.empty() ? "" : ".", std::string(field->name()));
-    if (!field->is_repeated()) {
-      RefuseUnknownFields(reflection->GetMessage(message, field), name, violations);
-      continue;
-    }
-    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-      RefuseUnknownFields(reflection->GetRepeatedMessage(message, field, i), absl::StrCat(name, "[", i, "]"),
-                          violations);
-    }
-  }
 }
 
 void TranslateId(const v1::GenerateRequest& request, GenerationRequest* result, Violations* violations) {
@@ -137,8 +110,6 @@ void TranslateSpeculation(const v1::Speculation& speculation, int num_lookahead,
 }
 
 // Which field holds the prompt, as violations name it.
-std::string DrawRequestId() { return absl::StrFormat("%016x", Draw(~uint64_t{0})); }
-
 const char* PromptField(const v1::GenerateRequest& request) {
   if (request.has_text()) return "text";
   return request.has_chat() ? "chat.messages" : "token_ids.ids";
@@ -165,6 +136,8 @@ void FitIntoContext(const v1::GenerateRequest& request, int64_t prompt_tokens, i
 }
 
 }  // namespace
+
+std::string DrawRequestId() { return absl::StrFormat("%016x", Draw(~uint64_t{0})); }
 
 absl::StatusOr<GenerationRequest> Translate(const v1::GenerateRequest& request, const ServedModel& model,
                                             const RequestLimits& limits) {
