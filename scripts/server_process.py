@@ -32,8 +32,8 @@ class ServerProcess:
 
     def __init__(self, command, prefix=()):
         self._folder = tempfile.TemporaryDirectory()
-        ready_file = pathlib.Path(self._folder.name) / "ready.json"
-        ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--ready-file", str(ready_file)]
+        self.ready_file = pathlib.Path(self._folder.name) / "ready.json"
+        ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--ready-file", str(self.ready_file)]
         self.log = []
         self._ready = threading.Event()
         begin = time.monotonic()
@@ -49,10 +49,10 @@ class ServerProcess:
         self._reader.start()
         started = self._ready.wait(HANG_SECONDS)
         self.seconds_to_ready = time.monotonic() - begin
-        if not started or not ready_file.exists():
+        if not started or not self.ready_file.exists():
             self.process.kill()
             raise AssertionError("the server did not start:\n" + "".join(self.log))
-        self.addresses = json.loads(ready_file.read_text(encoding="utf-8"))
+        self.addresses = json.loads(self.ready_file.read_text(encoding="utf-8"))
 
     def _read_log(self):
         for line in self.process.stdout:

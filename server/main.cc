@@ -72,6 +72,9 @@ std::shared_ptr<const prometheus::Collectable> SeriesOf(const ServerConfig& conf
 
 void DrainAndStop(const ServerConfig& config, const Clock& clock, Gateway* gateway, EngineThread* engine,
                   GrpcServer* server, MetricsEndpoint* endpoint) {
+  if (const absl::Status removed = RemoveReadyFile(config.ready_file); !removed.ok()) {
+    Log(LogLevel::kWarning, "ready_file", {{"error", std::string(removed.message())}});
+  }
   Log(LogLevel::kInfo, "draining");
   server->SetReady(false);
   endpoint->SetReady(false);
@@ -95,6 +98,9 @@ absl::Status Run(const ServerConfig& config) {
   PASS_ASSIGN_OR_RETURN(
       const auto server,
       GrpcServer::Start(GrpcServerOptionsOf(config), grpc::InsecureServerCredentials(), Dialects(&gateway)));
+  // A file that an earlier run left would say that this one serves. Not before the addresses are this process's: until
+  // then the file may be that of a server which runs.
+  PASS_RETURN_IF_ERROR(RemoveReadyFile(config.ready_file));
   LoadClock load_clock(/*terminal=*/isatty(STDERR_FILENO) == 1);
   const auto progress = [&](std::string_view phase, double fraction) { load_clock.Report(phase, fraction); };
   // What can be wrong is found before the long work.

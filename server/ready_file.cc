@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +24,13 @@ absl::Status WriteReadyFile(const std::string& path, const std::string& grpc_add
         absl::StrCat("cannot write ", path, " (--ready-file): choose a writable folder"));
   }
   return absl::OkStatus();
+}
+
+absl::Status RemoveReadyFile(const std::string& path) {
+  if (path.empty() || unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("cannot remove ", path, " (--ready-file), which is there already: ", std::strerror(errno),
+                   "; name a file in a writable folder"));
 }
 
 }  // namespace pass

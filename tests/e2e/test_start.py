@@ -52,6 +52,26 @@ def test_a_head_width_that_the_kernels_lack_is_refused(tmp_path):
     assert code == 1 and "multiple of 16" in line, line
 
 
+def test_a_ready_file_is_there_only_while_the_server_serves(tmp_path):
+    ready = tmp_path / "ready.json"
+    ready.write_text("{}", encoding="utf-8")  # of an earlier run
+    code, line = serving.run_server("--model", str(tmp_path / "none.gguf"), "--ready-file", str(ready))
+    assert code == 1 and "none.gguf" in line, line
+    assert not ready.exists()
+    ready.mkdir()
+    code, line = serving.run_server("--model", str(tmp_path / "none.gguf"), "--ready-file", str(ready))
+    assert code == 1 and "--ready-file" in line, line
+
+
+def test_the_ready_file_goes_when_the_drain_begins(tmp_path):
+    process = serving.server_process.ServerProcess([str(serving.SERVER), "--model", str(tiny_model.write(tmp_path / "tiny"))])
+    with process:
+        assert process.ready_file.exists()
+        process.terminate()
+        assert process.process.wait(serving.HANG_SECONDS) == 0
+        assert not process.ready_file.exists()
+
+
 def step_threads(process):
     names = [(task / "comm").read_text().strip() for task in pathlib.Path(f"/proc/{process.process.pid}/task").iterdir()]
     return names.count(STEP_THREAD)
