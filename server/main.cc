@@ -130,10 +130,11 @@ absl::Status Run(const ServerConfig& config) {
 
   const Liveness liveness(
       {}, &engine, [&server] { return server->CanAccept(); }, server->health(), &clock);
+  // First: from the first request on, a signal must let it finish.
+  shutdown.BecomeOrderly();
   gateway.Serve(&model, &engine);
   server->SetReady(true);
   endpoint->SetReady(true);
-  shutdown.BecomeOrderly();
   absl::Status status;
   if (!config.ready_file.empty()) {
     status = WriteReadyFile(config.ready_file, server->address(), endpoint->address());

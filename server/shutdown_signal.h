@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <thread>
 
 #include "absl/synchronization/notification.h"
@@ -21,16 +22,19 @@ class ShutdownSignal {
   // From now on the first signal is left to Wait.
   void BecomeOrderly() { orderly_.store(true); }
   void Wait() const { asked_.WaitForNotification(); }
-  // As a first signal does, from within. Thread-safe.
+  // As a first signal does, from within: the limit starts. Thread-safe.
   void Ask();
 
  private:
+  enum class Event : uint8_t { kSignal, kAsked, kGone };  // kGone: the object is going away
+
   void Run();
-  // False: the object is going away. `timeout`: InfiniteDuration or the limit, after which the process ends.
-  bool NextSignal(absl::Duration timeout);
+  // Ends the process where none comes until `end`.
+  Event NextEvent(absl::Time end) const;
 
   const absl::Duration limit_;
   int signal_fd_ = -1;
+  int asked_fd_ = -1;
   int stop_fd_ = -1;
   std::atomic<bool> orderly_{false};
   std::atomic<bool> was_asked_{false};

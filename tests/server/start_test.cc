@@ -159,6 +159,17 @@ TEST(ReadyFile, IsRemovedIfThereIsOne) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr(folder.path() + " (--ready-file)"));
 }
 
+TEST(ReadyFile, IsRemovedIfThereIsOne) {
+  const TemporaryFolder folder;
+  const std::string file = folder.Write("ready", "{}");
+  EXPECT_TRUE(RemoveReadyFile(file).ok());
+  EXPECT_NE(access(file.c_str(), F_OK), 0);
+  EXPECT_TRUE(RemoveReadyFile(file).ok());
+  EXPECT_TRUE(RemoveReadyFile("").ok());
+  const absl::Status refused = RemoveReadyFile(folder.path());
+  EXPECT_THAT(std::string(refused.message()), HasSubstr(folder.path() + " (--ready-file)"));
+}
+
         ShutdownSignal signals(absl::Seconds(60));
         kill(getpid(), SIGTERM);
         signals.Wait();
