@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "absl/time/time.h"
 #include "core/engine/batch_bucket.h"
@@ -56,7 +57,6 @@ void Metrics::SetLoadSeconds(std::string_view phase, double seconds) {
 void Metrics::CountRejected(RejectionReason reason) { series_->rejected[Index(reason)]->Increment(); }
 
 void Metrics::CountStatus(absl::StatusCode code) {
-  if (!counting_.load(std::memory_order_relaxed)) return;
   series_->codes[std::min(Index(code), kNumStatusCodes - 1)]->Increment();
 }
 
@@ -86,6 +86,8 @@ void Metrics::OnForward(const ForwardReport& report) {
   series_->forward_seconds[RowBucketOf(rows)]->Observe(Seconds(report.time));
   if (report.kind == ForwardKind::kPrefill) return;
   const size_t bucket = BatchBucketOf(report.sequences);
+  // Without forwards a bucket does not rest, and none would take its 1 back.
+  if (bucket != last_bucket_) series_->auto_resting[std::exchange(last_bucket_, bucket)]->Set(0);
   series_->auto_resting[bucket]->Set(report.auto_rests ? 1 : 0);
   if (report.kind == KindOf(Method::kTree)) series_->planner_rows.Set(report.decode_rows);
   if (report.control) {

@@ -79,6 +79,7 @@ class Metrics final : public EngineObserver {
   const Clock* clock_;
   std::atomic<bool> counting_{true};
   std::unique_ptr<Series> series_;
+  size_t last_bucket_ = 0;  // of batches; the engine's thread alone
 };
 
 }  // namespace pass

@@ -20,7 +20,9 @@
 namespace pass {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 std::string HttpGet(const std::string& address, const std::string& path) {
@@ -103,6 +105,30 @@ TEST(Metrics, PutABatchIntoThePowerOfTwoThatHoldsIt) {
   EXPECT_EQ(tokens["4"], 7);
   EXPECT_EQ(tokens["8"], 5);
   EXPECT_EQ(tokens["2048"], 100000);
+}
+
+TEST(Metrics, LetNoBucketRestThatIsNotDecodedInAnyMore) {
+  const SystemClock clock;
+  Metrics metrics(&clock);
+  const auto resting = [&metrics](int sequences, bool rests) {
+    ForwardReport report;
+    report.kind = KindOf(Method::kPlain);
+    report.sequences = sequences;
+    report.auto_rests = rests;
+    metrics.OnForward(report);
+    std::set<std::string> batches;
+    for (const auto& family : metrics.registry()->Collect()) {
+      if (family.name != "pass_auto_resting") continue;
+      for (const auto& metric : family.metric) {
+        if (metric.gauge.value == 1) batches.insert(metric.label.at(0).value);
+      }
+    }
+    return batches;
+  };
+  EXPECT_THAT(resting(8, true), ElementsAre("8"));
+  EXPECT_THAT(resting(7, true), ElementsAre("8"));
+  EXPECT_THAT(resting(2, true), ElementsAre("2"));
+  EXPECT_THAT(resting(1, false), IsEmpty());
 }
 
 // The rules that `promtool check metrics` holds, as far as they concern form.

@@ -65,12 +65,14 @@ TEST(Overload, RefusesWhatTheQueueCannotHoldAndSaysWhenToRetry) {
 
 TEST(Overload, IsUnavailableWhileLoading) {
   TestServer server({.serve = false});
+  server.metrics().set_counting(false);  // as until warm-up is over
   const StreamResult stream = ReadStream(server.stub(), TextRequest("a", 2));
   EXPECT_EQ(stream.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_TRUE(DetailOf<google::rpc::RetryInfo>(stream.status).has_value());
   EXPECT_EQ(CallComplete(server.stub(), TextRequest("a", 2)).status.error_code(),
             grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(server.Metric("pass_rejected_requests_total{reason=\"loading\"}"), 2);
+  EXPECT_EQ(server.Metric("pass_requests_by_code_total{code=\"UNAVAILABLE\"}"), 2);
 }
 
 TEST(Overload, FinishesWhatRunsAndRefusesTheRestWhileDraining) {
