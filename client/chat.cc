@@ -66,7 +66,13 @@ int ChatCommand::Run(Console& console) const {
     if (line.empty()) {
       continue;
     }
-    RequireUtf8("input", line);
+    try {
+      RequireUtf8("input", line);
+    } catch (const CLI::ValidationError& error) {
+      if (!interactive) throw;
+      console.err << "error: " << error.what() << "; the line was not sent\n";
+      continue;
+    }
     const int code = Turn(*this, client, line, &request, console);
     if (code != kExitOk && (!interactive || !console.out.good())) {
       return code;  // a person may try again, a script must know

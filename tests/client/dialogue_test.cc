@@ -133,5 +133,18 @@ TEST(Chat, AScriptLearnsOfAnErrorAndAPersonMayGoOn) {
   EXPECT_EQ(server.requests[2].chat().messages_size(), 1);  // the failed turn is not part of the conversation
 }
 
+TEST(Chat, ALineThatIsNoUtf8EndsAScriptAndNotAConversation) {
+  ScriptedServer server;
+  server.messages = {Step("yes", 0, 0, 1), End(3)};
+  const std::string input = "one\n\xff\ntwo\n";
+  EXPECT_EQ(RunOnStrings({"chat", "--address", server.address()}, input).code, 2);
+  EXPECT_EQ(server.requests.size(), 1u);
+  const ClientRun run = RunOnStrings({"chat", "--address", server.address()}, input, /*terminal=*/true);
+  EXPECT_EQ(run.code, 0);
+  EXPECT_THAT(run.err, HasSubstr("not valid UTF-8"));
+  ASSERT_EQ(server.requests.size(), 3u);
+  EXPECT_EQ(server.requests[2].chat().messages_size(), 3);
+}
+
 }  // namespace
 }  // namespace pass
