@@ -197,6 +197,7 @@ void LogConfig(const ServerConfig& config) {
        {"drain_timeout_seconds", absl::ToDoubleSeconds(config.drain_timeout)},
        {"reflection", config.reflection},
        {"ready_file", config.ready_file},
+       {"log_format", config.log_format},
        {"log_level", config.log_level},
        {"control_arm", config.control_arm},
        {"vllm_metrics", config.vllm_metrics}});

@@ -44,7 +44,9 @@ template <typename Integer>
 std::string ReadInteger(const std::string& text, Integer* value) {
   int64_t parsed = 0;
   if (!absl::SimpleAtoi(text, &parsed)) return NotOf("a whole number", text);
-  if (!std::in_range<Integer>(parsed)) return NotOf("a smaller number", text);
+  if (!std::in_range<Integer>(parsed)) {
+    return NotOf(parsed < 0 ? "a larger number" : "a smaller number", text);
+  }
   *value = static_cast<Integer>(parsed);
   return "";
 }

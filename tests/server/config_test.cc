@@ -101,6 +101,8 @@ TEST(ConfigFile, RefusesWhatItCannotReadWithItsLineAndTheCure) {
       {"dtype = \"fp32\" \"bf16\"\n", "pass.conf:1: dtype", "after the closing quote"},
       {"threads = 1\nthreads = 2\n", "pass.conf:2: threads", "after line 1"},
       {"threads = two\n", "pass.conf:1: threads", "a whole number, not \"two\""},
+      {"threads = -99999999999\n", "pass.conf:1: threads", "a larger number"},
+      {"threads = 99999999999\n", "pass.conf:1: threads", "a smaller number"},
       {"threads = 1.5\n", "pass.conf:1: threads", "a whole number"},
       {"reflection = maybe\n", "pass.conf:1: reflection", "true or false"},
       {"drain-timeout = nan\n", "pass.conf:1: drain-timeout", "seconds"},

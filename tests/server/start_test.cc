@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -89,6 +91,28 @@ TEST(Config, PrintsItsVersion) {
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "pass-server " + ServerVersion() + "\n");
 }
 
+TEST(Config, IsLoggedWithEverySetting) {
+  ServerConfig config;
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(Parse({"--help"}, &config), 0);
+  const std::string help = testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(ConfigureLogging("text", "info").ok());
+  testing::internal::CaptureStderr();
+  LogConfig(config);
+  const std::string log = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(ConfigureLogging("text", "error").ok());
+  int settings = 0;
+  const std::regex flag("\n +(?:-h,)?--([a-z-]+)");
+  for (std::sregex_iterator found(help.begin(), help.end(), flag), end; found != end; ++found) {
+    std::string name = (*found)[1];
+    if (name == "help" || name == "version" || name == "config") continue;
+    std::ranges::replace(name, '-', '_');
+    EXPECT_THAT(log, testing::ContainsRegex(" " + name + "(_seconds)?=")) << name;
+    ++settings;
+  }
+  EXPECT_GT(settings, 20);
+}
+
 TEST(Logging, WritesOneLineWhateverIsInAField) {
   const std::string line = RenderLogLine(/*json=*/false, "event",
                                          {{"plain", std::string("a-b")},
@@ -124,6 +148,17 @@ TEST(ReadyFile, HoldsTheAddressesAndLeavesNothingElse) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("--ready-file"));
 }
 
+TEST(ReadyFile, IsRemovedIfThereIsOne) {
+  const TemporaryFolder folder;
+  const std::string file = folder.Write("ready", "{}");
+  EXPECT_TRUE(RemoveReadyFile(file).ok());
+  EXPECT_NE(access(file.c_str(), F_OK), 0);
+  EXPECT_TRUE(RemoveReadyFile(file).ok());
+  EXPECT_TRUE(RemoveReadyFile("").ok());
+  const absl::Status refused = RemoveReadyFile(folder.path());
+  EXPECT_THAT(std::string(refused.message()), HasSubstr(folder.path() + " (--ready-file)"));
+}
+
 // In a process of its own, since signals are blocked for good.
 class ShutdownSignalDeathTest : public testing::Test {
  protected:
@@ -148,28 +183,6 @@ TEST_F(ShutdownSignalDeathTest, OrderlyEndAfterTheFirstSignal) {
 TEST_F(ShutdownSignalDeathTest, EndsAtOnceBeforeReady) {
   EXPECT_EXIT(
       {
-TEST(ReadyFile, IsRemovedIfThereIsOne) {
-  const TemporaryFolder folder;
-  const std::string file = folder.Write("ready", "{}");
-  EXPECT_TRUE(RemoveReadyFile(file).ok());
-  EXPECT_NE(access(file.c_str(), F_OK), 0);
-  EXPECT_TRUE(RemoveReadyFile(file).ok());
-  EXPECT_TRUE(RemoveReadyFile("").ok());
-  const absl::Status refused = RemoveReadyFile(folder.path());
-  EXPECT_THAT(std::string(refused.message()), HasSubstr(folder.path() + " (--ready-file)"));
-}
-
-TEST(ReadyFile, IsRemovedIfThereIsOne) {
-  const TemporaryFolder folder;
-  const std::string file = folder.Write("ready", "{}");
-  EXPECT_TRUE(RemoveReadyFile(file).ok());
-  EXPECT_NE(access(file.c_str(), F_OK), 0);
-  EXPECT_TRUE(RemoveReadyFile(file).ok());
-  EXPECT_TRUE(RemoveReadyFile("").ok());
-  const absl::Status refused = RemoveReadyFile(folder.path());
-  EXPECT_THAT(std::string(refused.message()), HasSubstr(folder.path() + " (--ready-file)"));
-}
-
         ShutdownSignal signals(absl::Seconds(60));
         kill(getpid(), SIGTERM);
         signals.Wait();
@@ -196,6 +209,17 @@ TEST_F(ShutdownSignalDeathTest, EndsWithOneOnTheSecondSignalOrAfterTheLimit) {
         signals.BecomeOrderly();
         kill(getpid(), SIGTERM);
         wait_forever();
+      },
+      ExitedWithCode(1), "took too long");
+}
+
+TEST_F(ShutdownSignalDeathTest, LimitsAnEndThatWasAskedForFromWithinToo) {
+  EXPECT_EXIT(
+      {
+        ShutdownSignal signals(absl::Milliseconds(1));
+        signals.BecomeOrderly();
+        signals.Ask();
+        absl::Notification().WaitForNotification();
       },
       ExitedWithCode(1), "took too long");
 }
