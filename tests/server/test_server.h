@@ -48,7 +48,7 @@ struct TestServerOptions {
   bool serve = true;  // false: as while the model loads
   ChatTemplate chat_template = {};
   std::optional<TokenizerSpec> tokenizer = {};  // none: bytes
-  std::string broken_text = "";  // what the tokenizer fails on; "": nothing
+  std::string broken_text = "";                 // what the tokenizer fails on; "": nothing
 };
 
 // A listening server with the one service that the tests call.

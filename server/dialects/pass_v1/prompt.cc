@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/utf8.h"
 #include "core/text/text_model.h"
-#include "core/text/utf8.h"
 #include "server/logging.h"
 
 namespace pass::pass_v1 {
