@@ -171,7 +171,8 @@ void Metrics::Series::AddControlArm() {
                               "Forwards that decoded plain for comparison, and the one behind each of them");
   auto& seconds = CounterFamily(*registry, "control_arm_seconds_total", "Time of these forwards");
   auto& resting =
-      GaugeFamily(*registry, "auto_resting", "1: method auto decodes plain, because trees did not pay");
+      GaugeFamily(*registry, "auto_resting",
+                  "1: method auto decodes plain: trees did not pay, or nothing shows yet whether they do");
   for (size_t i = 0; i < kNumBatchBuckets; ++i) {
     const Labels labels = {{"batch", absl::StrCat(LargestBatchOf(i))}};
     control_arm_steps[i] = &steps.Add(labels);

@@ -32,7 +32,7 @@ struct ForwardReport {
   // forward, whose drafts lack what the plain one did not prepare. The latter counts as mixed too, so that
   // its time counts for neither method.
   bool control = false;
-  bool auto_rests = false;  // `auto` decodes plain, because trees did not pay in this batch bucket
+  bool auto_rests = false;  // `auto` rests in this batch bucket (speculation/auto_policy.h)
   absl::Duration time;      // proposals, forward, draws and commits
 };
 
