@@ -38,7 +38,7 @@ void ExpectPlainFormulation(Isa isa) {
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   for (const auto& [out, in] : std::vector<std::pair<int64_t, int64_t>>{
-           {96, 64}, {100, 33}, {1, 1}, {31, 7}, {33, 128}, {40, 1030}, {70, 608}}) {
+           {96, 64}, {100, 33}, {1, 1}, {31, 7}, {33, 608}, {40, 1030}}) {
     const std::vector<T> weight = Random<T>(out * in, random), packed = Pack(weight, out, in);
     for (int64_t rows = 1; rows <= 64; rows += rows < 14 ? 1 : 10) {
       SCOPED_TRACE(::testing::Message() << out << " x " << in << ", " << rows << " rows");
@@ -77,7 +77,7 @@ void ExpectRowInvariance(Isa isa) {
     std::ranges::transform(x, wide.begin(), [](T value) { return Wide(value); });
     LinearData<T> data{.x = x.data(), .rows = kRows, .packed = packed.data(), .out = kOut, .in = in};
     const std::vector<float> all = ToFloat(isa, data);
-    for (int64_t rows = 1; rows < kRows; rows += rows < 26 ? 1 : 9) {
+    for (int64_t rows = 1; rows < kRows; rows += rows < 26 ? 1 : 17) {
       data.rows = rows;
       data.reads = rows % 2 == 0 ? Reads::kOnce : Reads::kAgain;
       data.wide = rows % 3 == 0 ? wide.data() : nullptr;
