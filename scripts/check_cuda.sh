@@ -19,7 +19,7 @@ if [[ $(cat "$environment/.torch" 2>/dev/null) != "$version" ]]; then
     "cuda-toolkit[crt]"
   echo "$version" >"$environment/.torch"
 fi
-torch=$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch
+torch=$(packages_of "$environment")/torch
 [[ -f $torch/lib/libtorch_cuda.so ]] ||
   die "$torch is a build without CUDA: name an index of CUDA wheels in TORCH_PIP_ARGS and remove $environment"
 

@@ -22,7 +22,7 @@ install_peers() {
   cp requirements/peers.txt "$stamp"
 }
 
-packages_of() { "$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
+# see_packages ENVIRONMENT FOLDER...: it finds the packages of the folders too, behind its own.
 see_packages() { printf '%s\n' "${@:2}" >"$(packages_of "$1")/base.pth"; }
 
 # llama.cpp once more, in an environment that sees the peers' packages and has its own before them.

@@ -15,7 +15,9 @@ default_embeddings=$PWD/models/smollm2-135m.embeddings.safetensors
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-site_packages() { "$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
+# packages_of ENVIRONMENT: the folder of its Python packages.
+packages_of() { "$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
+site_packages() { packages_of "$VENV"; }
 
 # The folder with include/ and lib/: LIBTORCH if given, else the wheel in the virtual environment.
 libtorch_path() { if [[ -n ${LIBTORCH:-} ]]; then realpath "$LIBTORCH"; else echo "$(site_packages)/torch"; fi; }

@@ -1,5 +1,6 @@
 // Draft source: candidates from what followed a token before. It learns the target token drawn behind each
-// ordinary row of a step, accepted or not, and the neighbouring tokens of the prompt and of what was decoded plain meanwhile.
+// ordinary row of a step, accepted or not. It also learns the neighbouring tokens of the prompt, and of what was
+// decoded plain since the last step.
 //
 // Memory: at most kMostTokens entries.
 #pragma once

@@ -34,8 +34,7 @@ std::vector<std::string> Tokens(const TextModel& model, std::string_view text) {
   return tokens;
 }
 
-GgufBuilder TinyGgufText(const std::vector<size_t>& user_defined = {}) {
-  TokenizerSpec spec = TinySpec();
+GgufBuilder TinyGgufText(const std::vector<size_t>& user_defined = {}, TokenizerSpec spec = TinySpec()) {
   std::vector<std::string> merges;
   for (const auto& [left, right] : spec.merges) merges.push_back(left + " " + right);
   std::vector<int32_t> types(spec.tokens.size(), 1);
@@ -312,13 +311,8 @@ TEST(TextModel, EndsAtEveryEndThatAGgufFileNames) {
 TEST(TextModel, EndsAtTheEndOfATextThatAGgufFileHas) {
   for (const char* end : {"<|endoftext|>", "<|end_of_text|>", "<|begin_of_text|>"}) {
     TokenizerSpec spec = TinySpec();
-    std::vector<int32_t> types(spec.tokens.size(), 1);
-    spec.tokens.emplace_back(end);
-    types.push_back(3);
-    GgufBuilder gguf;
-    gguf.AddStrings("tokenizer.ggml.tokens", spec.tokens);
-    gguf.AddStrings("tokenizer.ggml.merges", {});
-    gguf.AddInts("tokenizer.ggml.token_type", types);
+    spec.added.push_back({.content = end});
+    GgufBuilder gguf = TinyGgufText({}, spec);
     gguf.AddString("tokenizer.ggml.model", "gpt2");
     gguf.AddString("tokenizer.ggml.pre", "gpt-2");
     gguf.AddUint32("tokenizer.ggml.eos_token_id", 5);

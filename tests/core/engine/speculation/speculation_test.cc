@@ -26,24 +26,26 @@ Method RunForward(Speculation& speculation, int batch, int tree_tokens, absl::Du
   return method;
 }
 
-TEST(Speculation, KeepsATreeThatPaysWhenSomeOfTheBatchEnd) {
-  Speculation speculation({}, /*control_share=*/0.01);
-  for (int i = 0; i < 300; ++i) RunForward(speculation, 8, 2, absl::Milliseconds(24));
-  // 3.0 ms a token in place of 15 / 5 = 3.0 would not pay; 2.4 ms do, though eight plain sequences took 16 / 8 = 2.0.
+// How many of 300 such forwards were trees.
+int CountTrees(Speculation& speculation, int batch, int tree_tokens, absl::Duration tree_time) {
   int trees = 0;
   for (int i = 0; i < 300; ++i)
-    trees += RunForward(speculation, 5, 2, absl::Milliseconds(24)) == Method::kTree;
-  EXPECT_GT(trees, 280);
+    trees += RunForward(speculation, batch, tree_tokens, tree_time) == Method::kTree;
+  return trees;
+}
+
+TEST(Speculation, KeepsATreeThatPaysWhenSomeOfTheBatchEnd) {
+  Speculation speculation({}, /*control_share=*/0.01);
+  CountTrees(speculation, 8, 2, absl::Milliseconds(24));
+  // 24 / 10 = 2.4 ms a token: less than the 3.0 of five plain sequences, and more than the 2.0 of eight.
+  EXPECT_GT(CountTrees(speculation, 5, 2, absl::Milliseconds(24)), 280);
 }
 
 TEST(Speculation, GivesUpATreeThatDoesNotPayWhenTheBatchGrows) {
   Speculation speculation({}, 0.01);
-  for (int i = 0; i < 300; ++i) RunForward(speculation, 5, 2, absl::Milliseconds(24));
-  // 40 / 16 = 2.5 ms a token: less than five plain sequences take, and more than eight do.
-  int trees = 0;
-  for (int i = 0; i < 300; ++i)
-    trees += RunForward(speculation, 8, 2, absl::Milliseconds(40)) == Method::kTree;
-  EXPECT_LT(trees, 150);
+  CountTrees(speculation, 5, 2, absl::Milliseconds(24));
+  // 40 / 16 = 2.5 ms a token: less than the 3.0 of five plain sequences, and more than the 2.0 of eight.
+  EXPECT_LT(CountTrees(speculation, 8, 2, absl::Milliseconds(40)), 150);
 }
 
 TEST(Speculation, SaysWhatAPlainForwardOfThisBatchTakes) {
