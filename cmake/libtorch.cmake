@@ -27,9 +27,9 @@ if(LIBTORCH_CUDA AND LIBTORCH_C10_CUDA)
 endif()
 # Of CUDA itself the headers and its runtime are enough. A toolkit has both; so have the wheels beside torch (the runtime is one
 # that torch needs, headers come with triton or cuda-toolkit[crt]).
-find_program(PASS_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda PATH_SUFFIXES bin)
-get_filename_component(pass_cuda_toolkit "${PASS_NVCC}/../.." ABSOLUTE)
 file(GLOB pass_cuda_wheels ${LIBTORCH}/../nvidia/cu1* ${LIBTORCH}/../nvidia/cuda_runtime ${LIBTORCH}/../triton/backends/nvidia)
+find_program(PASS_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda ${pass_cuda_wheels} PATH_SUFFIXES bin)
+get_filename_component(pass_cuda_toolkit "${PASS_NVCC}/../.." ABSOLUTE)
 find_path(PASS_CUDA_HEADERS crt/host_config.h HINTS ${pass_cuda_wheels} ${pass_cuda_toolkit} PATH_SUFFIXES include)
 find_library(PASS_CUDA_RUNTIME NAMES libcudart.so.13 libcudart.so.12 cudart HINTS ${pass_cuda_wheels} ${pass_cuda_toolkit}
              PATH_SUFFIXES lib lib64)
@@ -42,6 +42,16 @@ option(PASS_WITH_CUDA "Record graphs of CUDA; needs LibTorch's CUDA build, CUDA'
 if(PASS_WITH_CUDA AND NOT pass_cuda_found)
   message(FATAL_ERROR "PASS_WITH_CUDA: '${LIBTORCH}' is a build without CUDA, or CUDA's headers (crt/host_config.h) or runtime (libcudart) are missing; set LIBTORCH and CUDA_HOME")
 endif()
+if(PASS_WITH_CUDA AND PASS_NVCC)
+  set(pass_nvcc_found ON)
+else()
+  set(pass_nvcc_found OFF)
+endif()
+option(PASS_WITH_NVCC "Compile this project's own kernels for a GPU; needs PASS_WITH_CUDA and nvcc" ${pass_nvcc_found})
+if(PASS_WITH_NVCC AND NOT pass_nvcc_found)
+  message(FATAL_ERROR "PASS_WITH_NVCC: nvcc was not found; set CUDA_HOME, or leave the option out")
+endif()
+set(PASS_CUDA_ARCHITECTURES 80 90 CACHE STRING "Compute capabilities of the kernels, without the dot, ascending; later ones translate the last")
 add_library(libtorch_cuda INTERFACE)  # for files that include headers of CUDA
 if(PASS_WITH_CUDA)
   target_include_directories(libtorch_cuda SYSTEM INTERFACE ${PASS_CUDA_HEADERS})

@@ -9,6 +9,8 @@
 #include "core/model/backend/cpu/cpu_backend.h"
 #include "core/model/backend/cuda/cuda_backend.h"
 #include "core/model/backend/cuda/cuda_graph.h"
+#include "core/model/backend/cuda/cuda_kernel_backend.h"
+#include "core/model/backend/cuda/kernels/targets.h"
 #include "core/model/backend/cuda/rerun_graph.h"
 
 namespace pass {
@@ -23,15 +25,27 @@ StepOutputs Backend::Run(const ForwardPlan& plan, const Step& step) { return ste
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const std::string& device, ComputeType type) try {
   constexpr std::string_view kAten = "aten:";
   const auto typed = at::TensorOptions().dtype(type == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat);
-  if (device == "cuda:mock") {
-    return std::make_unique<CudaBackend>(typed.device(at::kCPU), std::make_unique<RerunRecorder>());
+  const bool emulated = device == "cuda:emulated" && cuda::emulated_kernels != nullptr;
+  if (device == "cuda:mock" || emulated) {
+    const at::TensorOptions on_cpu = typed.device(at::kCPU);
+    auto recorder = std::make_unique<RerunRecorder>();
+    if (!emulated || type != ComputeType::kBf16) {
+      return std::make_unique<CudaBackend>(on_cpu, std::move(recorder));
+    }
+    return std::make_unique<CudaKernelBackend>(
+        on_cpu, std::move(recorder), KernelTarget{cuda::emulated_kernels, [] { return nullptr; }});
   }
-  const bool aten = device.starts_with(kAten);
-  const auto options = typed.device(at::Device(aten ? device.substr(kAten.size()) : device));
+  const bool aten = device.starts_with(kAten), library = device == "cuda:library";
+  const auto options =
+      typed.device(at::Device(aten ? device.substr(kAten.size()) : library ? "cuda" : device));
   at::empty({1}, options);  // fails now, by name, where the device is missing
   if (aten) return std::make_unique<AtenBackend>(options);
   if (options.device().is_cpu()) return std::make_unique<CpuBackend>(options);
   if (options.device().is_cuda()) {
+    if (!library && type == ComputeType::kBf16 && cuda::DeviceKernels() != nullptr && HasBf16TensorCores(options.device())) {
+      return std::make_unique<CudaKernelBackend>(options, MakeCudaGraphRecorder(options.device()),
+                                                 KernelTarget{cuda::DeviceKernels(), CurrentCudaStream});
+    }
     return std::make_unique<CudaBackend>(options, MakeCudaGraphRecorder(options.device()));
   }
   return std::make_unique<AtenBackend>(options);

@@ -11,6 +11,8 @@
 #include "core/base/check.h"
 #include "core/kernels/attention_plan.h"
 #include "core/model/backend/backend.h"
+#include "core/model/backend/cuda/kernels/emulated_kernels.h"
+#include "core/model/backend/cuda/kernels/targets.h"
 #include "core/model/lookahead/lookahead_tensors.h"
 
 namespace pass::testing {
@@ -203,6 +205,7 @@ std::unique_ptr<Transformer> MakeRandomModel(const ModelConfig& config, ComputeT
                                              const RandomLookahead& lookahead, int64_t kv_pages,
                                              WeightType weight_type, std::string device) {
   if (weight_type != WeightType::kComputeType) device = "cpu";
+  cuda::emulated_kernels = &cuda::emulated::kKernels;
   auto backend = MakeBackend(device, type);
   PASS_CHECK(backend.ok());
   return OnBackend(config, *std::move(backend), type, seed, lookahead, kv_pages, weight_type, device);

@@ -12,7 +12,7 @@
 
 namespace pass {
 
-class CudaBackend final : public AtenBackend {
+class CudaBackend : public AtenBackend {
  public:
   // nullptr: nothing is recorded.
   CudaBackend(const at::TensorOptions& options, std::unique_ptr<GraphRecorder> recorder)

@@ -3,6 +3,7 @@
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
 
 #include <functional>
 
@@ -63,5 +64,13 @@ std::unique_ptr<GraphRecorder> MakeCudaGraphRecorder(c10::Device device) {
   return std::make_unique<CudaGraphRecorder>(device.has_index() ? device.index()
                                                                 : c10::cuda::current_device());
 }
+
+bool HasBf16TensorCores(c10::Device device) {
+  int major = 0;
+  const int index = device.has_index() ? device.index() : c10::cuda::current_device();
+  return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) == cudaSuccess && major >= 8;
+}
+
+void* CurrentCudaStream() { return c10::cuda::getCurrentCUDAStream().stream(); }
 
 }  // namespace pass

@@ -4,5 +4,7 @@
 namespace pass {
 
 std::unique_ptr<GraphRecorder> MakeCudaGraphRecorder(c10::Device /*device*/) { return nullptr; }
+bool HasBf16TensorCores(c10::Device /*device*/) { return false; }
+void* CurrentCudaStream() { return nullptr; }
 
 }  // namespace pass
