@@ -15,7 +15,10 @@ COPY . .
 # On x86-64 pip takes the CUDA build of torch unless it is given an index of CPU wheels.
 ARG TORCH_PIP_ARGS=""
 ARG VARIANT
-RUN make build TORCH_PIP_ARGS="${TORCH_PIP_ARGS}" && deploy/image/assemble.sh --variant "${VARIANT}" /rootfs
+RUN make deps TORCH_PIP_ARGS="${TORCH_PIP_ARGS}" \
+    && if [[ ${VARIANT} == cuda ]]; then scripts/deps.sh cuda-compiler; fi \
+    && make build TORCH_PIP_ARGS="${TORCH_PIP_ARGS}" \
+    && deploy/image/assemble.sh --variant "${VARIANT}" /rootfs
 
 FROM scratch AS cpu
 COPY --from=build /rootfs /

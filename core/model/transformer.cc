@@ -125,13 +125,13 @@ std::unique_ptr<ForwardPlan> Transformer::PlanFor(std::span<const Row> rows, boo
     step_rows.push_back({.token = row.token,
                          .lookahead = row.lookahead,
                          .wanted = all || row.output != RowOutput::kNothing,
-                         .attention = {row.position, row.parent, entry->committed, entry->pages.data()}});
+                         .attention = {row.position, row.parent, entry->committed, entry->pages.data()},
+                         .room = static_cast<int32_t>(std::ssize(entry->pages)) * kPageTokens});
   }
   return backend_->Plan(step_rows);
 }
 
 void Transformer::NormQueriesAndKeys(const LayerWeights& weights, at::Tensor& qkv) const {
-  if (!weights.q_norm.defined()) return;
   const int64_t q_width = int64_t{shape_.heads} * shape_.head_dim;
   const int64_t kv_width = int64_t{shape_.kv_heads} * shape_.head_dim;
   backend_->NormSegments(qkv, 0, q_width / weights.q_norm.size(0), weights.q_norm, config_.rms_epsilon);
@@ -153,9 +153,13 @@ Transformer::HiddenRows Transformer::Hidden(const ForwardPlan& plan) {
     const LayerWeights& w = weights_.layers[layer];
     KvLayer& kv = cache_.layer(layer);
     on.AddRmsNorm(b.residual, delta, w.attention_norm, config_.rms_epsilon, b.normed, multiplier);
-    at::Tensor qkv = w.qkv->Multiply(b.normed, plan.adapted);
-    NormQueriesAndKeys(w, qkv);
-    on.RopeSplit(qkv, ropes_[layer], plan, shape_, b.query, kv);
+    if (w.q_norm.defined()) {
+      at::Tensor qkv = w.qkv->Multiply(b.normed, plan.adapted);
+      NormQueriesAndKeys(w, qkv);
+      on.RopeSplit(qkv, ropes_[layer], plan, shape_, b.query, kv);
+    } else {
+      on.ProjectHeads(*w.qkv, b.normed, ropes_[layer], plan, shape_, b.query, kv);
+    }
     on.Attention(plan, shape_, config_.layer(layer).window, b.query, kv, b.attended);
     delta = w.attention_out->Multiply(b.attended, plan.adapted);
     post_norm(w.attention_post_norm);
@@ -255,12 +259,14 @@ absl::StatusOr<std::vector<RowResult>> Transformer::Forward(std::span<const Row>
   std::vector<RowResult> results(rows.size());
   if (wanted.empty()) return results;
   std::vector<ReadRow> read = ReadAll(rows, wanted, outputs);
+  at::Tensor states;
   for (size_t i = 0; i < wanted.size(); ++i) {
     const Row& row = rows[wanted[i]];
     RowResult& result = results[wanted[i]] = std::move(read[i].result);
     if (row.output != RowOutput::kShortlist || !result.status.ok()) continue;
+    if (!states.defined()) states = drafter_.StatesFor(outputs.states);
     result.drafts =
-        drafter_.Keep(row.sequence, std::move(read[i].shortlist), outputs.states, static_cast<int64_t>(i));
+        drafter_.Keep(row.sequence, std::move(read[i].shortlist), states, static_cast<int64_t>(i));
   }
   return results;
 } catch (const std::exception& error) {

@@ -56,7 +56,7 @@ class Transformer final : public LanguageModel {
     at::Tensor residual, delta;
   };
   HiddenRows Hidden(const ForwardPlan& plan);
-  // Queries and keys of qkv, in place; where the model has norms for them.
+  // Queries and keys of qkv, in place, of a model that has norms for them.
   void NormQueriesAndKeys(const LayerWeights& weights, at::Tensor& qkv) const;
   std::unique_ptr<ForwardPlan> PlanFor(std::span<const Row> rows, bool all) const;
   // What a row asked for, from its logits, and its shortlist if it asked for that.

@@ -20,6 +20,12 @@ std::unique_ptr<Linear> Backend::MakeStoredLinear(std::span<const StoredRows> /*
   return nullptr;
 }
 
+void Backend::ProjectHeads(const Linear& qkv, const at::Tensor& x, const RopeTables& tables,
+                           const ForwardPlan& plan, const HeadShape& shape, at::Tensor& query,
+                           KvLayer& layer) const {
+  RopeSplit(qkv.Multiply(x, plan.adapted), tables, plan, shape, query, layer);
+}
+
 StepOutputs Backend::Run(const ForwardPlan& plan, const Step& step) { return step(plan); }
 
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const std::string& device, ComputeType type) try {
@@ -32,17 +38,19 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const std::string& device, 
     if (!emulated || type != ComputeType::kBf16) {
       return std::make_unique<CudaBackend>(on_cpu, std::move(recorder));
     }
-    return std::make_unique<CudaKernelBackend>(
-        on_cpu, std::move(recorder), KernelTarget{cuda::emulated_kernels, [] { return nullptr; }});
+    return std::make_unique<CudaKernelBackend>(on_cpu, std::move(recorder),
+                                               KernelTarget{cuda::emulated_kernels, [] { return nullptr; }});
   }
   const bool aten = device.starts_with(kAten), library = device == "cuda:library";
-  const auto options =
-      typed.device(at::Device(aten ? device.substr(kAten.size()) : library ? "cuda" : device));
+  const auto options = typed.device(at::Device(aten      ? device.substr(kAten.size())
+                                               : library ? "cuda"
+                                                         : device));
   at::empty({1}, options);  // fails now, by name, where the device is missing
   if (aten) return std::make_unique<AtenBackend>(options);
   if (options.device().is_cpu()) return std::make_unique<CpuBackend>(options);
   if (options.device().is_cuda()) {
-    if (!library && type == ComputeType::kBf16 && cuda::DeviceKernels() != nullptr && HasBf16TensorCores(options.device())) {
+    if (!library && type == ComputeType::kBf16 && cuda::DeviceKernels() != nullptr &&
+        HasBf16TensorCores(options.device())) {
       return std::make_unique<CudaKernelBackend>(options, MakeCudaGraphRecorder(options.device()),
                                                  KernelTarget{cuda::DeviceKernels(), CurrentCudaStream});
     }

@@ -37,6 +37,8 @@ struct StepRow {
   int lookahead = 0;    // 1 to L: that look-ahead token in place of `token`
   bool wanted = false;  // whether its output is read
   AttentionRow attention;
+  int32_t room =
+      0;  // positions that the pages of its sequence have; what a row keeps beyond `committed` harms nobody
 };
 
 // What the layers of one forward need of its rows, on the device. A backend's own plans hold more.
@@ -109,6 +111,10 @@ class Backend {
   // and values of the store's rows.
   virtual void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const ForwardPlan& plan,
                          const HeadShape& shape, at::Tensor& query, KvLayer& layer) const = 0;
+  // The heads of x T [R, d] by `qkv`, as RopeSplit leaves them.
+  virtual void ProjectHeads(const Linear& qkv, const at::Tensor& x, const RopeTables& tables,
+                            const ForwardPlan& plan, const HeadShape& shape, at::Tensor& query,
+                            KvLayer& layer) const;
   // out T [R, heads * head_dim]. `window`: positions that a row reads, its own included; 0: all.
   virtual void Attention(const ForwardPlan& plan, const HeadShape& shape, int32_t window,
                          const at::Tensor& query, const KvLayer& layer, at::Tensor& out) const = 0;
@@ -126,7 +132,9 @@ class Backend {
 };
 
 // By the name of a device: "cpu", "cuda" or "cuda:1"; and for tests, all slow: "aten:cpu" and "aten:cuda" for ATen's operators
-// there, "cuda:mock" for the cuda backend on the CPU. INVALID_ARGUMENT: this LibTorch has no such device.
+// there, "cuda:library" for the cuda backend without kernels of its own, and on the CPU "cuda:mock" for that one and
+// "cuda:emulated" for the one with kernels, in programs that have their emulation. INVALID_ARGUMENT: this LibTorch has no such
+// device.
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const std::string& device, ComputeType type);
 
 }  // namespace pass

@@ -3,7 +3,7 @@
 // and scores tokens by the logits of u'. Applied again to its own output, it predicts the token after (recurrent step).
 // Hydra (arXiv 2402.05109) has heads of this kind; the sampler head of arXiv 2507.11851 is one.
 //
-// Shapes: n states of width d, in the compute type, on the device; each u' is rounded to it once, where it is made. Immutable.
+// Shapes: n states of width d, in the compute type, on the head's device; each u' is rounded to it once, where it is made. Immutable.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -37,6 +37,8 @@ class DraftHead {
   virtual void Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const = 0;
   // Ascending.
   const std::vector<TokenId>& frequent_tokens() const { return frequent_tokens_; }
+  // Where it wants states.
+  virtual at::Device device() const = 0;
 
  protected:
   explicit DraftHead(std::vector<TokenId> frequent_tokens) : frequent_tokens_(std::move(frequent_tokens)) {}

@@ -26,6 +26,8 @@ class Drafter {
   // Without a head a row's own shortlist is what it proposes.
   Drafter(int64_t vocab_size, int shortlist_size, std::unique_ptr<DraftHead> head);
 
+  // States of rows where Keep wants them.
+  at::Tensor StatesFor(const at::Tensor& states) const { return head_ ? states.to(head_->device()) : states; }
   // Keeps a look-ahead row's shortlist and its state, row `row` of states [*, d].
   DraftHandle Keep(SequenceId id, Shortlist shortlist, const at::Tensor& states, int64_t row);
   // Tokens that were committed.

@@ -37,28 +37,20 @@ at::Tensor AtenDraftHead::Products(const at::Tensor& states, std::span<const Sco
   return at::matmul(weights.to(at::kFloat), of_tasks.to(at::kFloat).unsqueeze(-1)).squeeze(-1);
 }
 
-at::Tensor AtenDraftHead::FrequentProducts(const at::Tensor& states, std::span<const int64_t> rows) const {
-  return at::linear(RowsOf(states, rows).to(at::kFloat), frequent_);
-}
-
-void AtenDraftHead::Take(std::span<const at::Tensor> scores, size_t width, std::span<const ScoreTask> tasks) {
-  std::vector<at::Tensor> parts;
-  for (const at::Tensor& part : scores) parts.push_back(part.reshape(-1));
-  const at::Tensor all = at::cat(parts).to(at::kCPU);
-  const auto* from = all.data_ptr<float>();
+void AtenDraftHead::Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const {
+  size_t width = 0;
+  for (const ScoreTask& task : tasks) width = std::max(width, task.ids.size());
+  const std::vector<int64_t> of_frequent = StatesOfFrequent(tasks);
+  const at::Tensor wanted = RowsOf(states, std::span<const int64_t>(of_frequent)).to(at::kFloat);
+  const at::Tensor scores =
+      at::cat({Products(states, tasks, width).reshape(-1), at::linear(wanted, frequent_).reshape(-1)})
+          .to(at::kCPU);
+  const auto* from = scores.data_ptr<float>();
   for (const ScoreTask& task : tasks) {
     std::copy_n(from, task.out.size(), task.out.data());
     from += width;
   }
   TakeFrequent(from, tasks);
-}
-
-void AtenDraftHead::Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const {
-  size_t most = 0;
-  for (const ScoreTask& task : tasks) most = std::max(most, task.ids.size());
-  const std::vector<at::Tensor> scores = {Products(states, tasks, most),
-                                          FrequentProducts(states, StatesOfFrequent(tasks))};
-  Take(scores, most, tasks);
 }
 
 }  // namespace pass

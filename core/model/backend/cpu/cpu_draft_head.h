@@ -18,6 +18,7 @@ class CpuDraftHead final : public DraftHead {
 
   at::Tensor Advance(const at::Tensor& states, std::span<const TokenId> previous) const override;
   void Score(const at::Tensor& states, std::span<const ScoreTask> tasks) const override;
+  at::Device device() const override { return embedding_.device(); }
 
  private:
   at::Tensor embedding_, lm_head_;

@@ -18,6 +18,7 @@ class CudaBackend : public AtenBackend {
   CudaBackend(const at::TensorOptions& options, std::unique_ptr<GraphRecorder> recorder)
       : AtenBackend(options), steps_(std::move(recorder), options.device()) {}
 
+  // On the host: a draft is a few small products one after the other, which a device would spend starting and answering.
   std::unique_ptr<DraftHead> MakeDraftHead(const LookaheadHead& head, const at::Tensor& embedding,
                                            const at::Tensor& lm_head) const override;
   std::unique_ptr<KvStore> MakeKvStore(const ModelConfig& config, int64_t pages, int max_rows) const override;
@@ -35,6 +36,8 @@ class CudaBackend : public AtenBackend {
 
  private:
   RecordedSteps steps_;
+  std::shared_ptr<std::vector<int32_t>> own_slots_ =
+      std::make_shared<std::vector<int32_t>>();  // of the last plan
 };
 
 }  // namespace pass

@@ -68,7 +68,8 @@ std::unique_ptr<GraphRecorder> MakeCudaGraphRecorder(c10::Device device) {
 bool HasBf16TensorCores(c10::Device device) {
   int major = 0;
   const int index = device.has_index() ? device.index() : c10::cuda::current_device();
-  return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) == cudaSuccess && major >= 8;
+  return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) == cudaSuccess &&
+         major >= 8;
 }
 
 void* CurrentCudaStream() { return c10::cuda::getCurrentCUDAStream().stream(); }

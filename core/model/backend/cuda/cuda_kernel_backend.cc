@@ -17,6 +17,26 @@ const float* Floats(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
 }
 
+// But for what it splits.
+cuda::RopeSplitCall SplitCall(const RopeTables& tables, const ForwardPlan& plan, const HeadShape& shape,
+                              at::Tensor& query, KvLayer& layer) {
+  const SlicePlan& slice = SlicePlan::Of(plan);
+  return {.qkv = nullptr,
+          .cos = Floats(tables.cos),
+          .sin = Floats(tables.sin),
+          .rotary_half = tables.cos.defined() ? static_cast<int>(tables.cos.size(1)) : 0,
+          .query_scales = Floats(tables.query_scales),
+          .positions = slice.positions.const_data_ptr<int64_t>(),
+          .own_slots = slice.own_slots.const_data_ptr<int64_t>(),
+          .heads = shape.heads,
+          .kv_heads = shape.kv_heads,
+          .head_dim = shape.head_dim,
+          .score_scale = static_cast<float>(shape.score_scale()),
+          .query = query.data_ptr<float>(),
+          .keys = Bf16Bits(layer.page_keys),
+          .values = Bf16Bits(layer.page_values)};
+}
+
 }  // namespace
 
 std::unique_ptr<Linear> CudaKernelBackend::MakeLinear(const at::Tensor& weight,
@@ -67,23 +87,23 @@ void CudaKernelBackend::NormSegments(at::Tensor& x, int64_t first, int64_t segme
 
 void CudaKernelBackend::RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const ForwardPlan& plan,
                                   const HeadShape& shape, at::Tensor& query, KvLayer& layer) const {
-  const SlicePlan& slice = SlicePlan::Of(plan);
-  target_.kernels->rope_split(
-      {.qkv = Bf16Bits(qkv),
-       .cos = Floats(tables.cos),
-       .sin = Floats(tables.sin),
-       .rotary_half = tables.cos.defined() ? static_cast<int>(tables.cos.size(1)) : 0,
-       .query_scales = Floats(tables.query_scales),
-       .positions = slice.positions.const_data_ptr<int64_t>(),
-       .own_slots = slice.own_slots.const_data_ptr<int64_t>(),
-       .heads = shape.heads,
-       .kv_heads = shape.kv_heads,
-       .head_dim = shape.head_dim,
-       .score_scale = static_cast<float>(shape.score_scale()),
-       .query = query.data_ptr<float>(),
-       .keys = Bf16Bits(layer.page_keys),
-       .values = Bf16Bits(layer.page_values)},
-      target_.stream());
+  cuda::RopeSplitCall call = SplitCall(tables, plan, shape, query, layer);
+  call.qkv = Bf16Bits(qkv);
+  target_.kernels->rope_split(call, target_.stream());
+}
+
+void CudaKernelBackend::ProjectHeads(const Linear& qkv, const at::Tensor& x, const RopeTables& tables,
+                                     const ForwardPlan& plan, const HeadShape& shape, at::Tensor& query,
+                                     KvLayer& layer) const {
+  const auto* own = dynamic_cast<const CudaKernelLinear*>(&qkv);
+  const cuda::RopeSplitCall split = SplitCall(tables, plan, shape, query, layer);
+  const bool whole = split.rotary_half % 4 == 0 && shape.head_dim % cuda::kOutStep == 0 &&
+                     (shape.head_dim - 2 * split.rotary_half) % cuda::kOutStep == 0;
+  if (own == nullptr || !whole) {
+    CudaBackend::ProjectHeads(qkv, x, tables, plan, shape, query, layer);
+    return;
+  }
+  target_.kernels->project_heads({.linear = own->Call(x, plan.adapted), .split = split}, target_.stream());
 }
 
 void CudaKernelBackend::Attention(const ForwardPlan& plan, const HeadShape& shape, int32_t window,

@@ -33,6 +33,8 @@ class CudaKernelBackend final : public CudaBackend {
                     double epsilon) const override;
   void RopeSplit(const at::Tensor& qkv, const RopeTables& tables, const ForwardPlan& plan,
                  const HeadShape& shape, at::Tensor& query, KvLayer& layer) const override;
+  void ProjectHeads(const Linear& qkv, const at::Tensor& x, const RopeTables& tables, const ForwardPlan& plan,
+                    const HeadShape& shape, at::Tensor& query, KvLayer& layer) const override;
   void Attention(const ForwardPlan& plan, const HeadShape& shape, int32_t window, const at::Tensor& query,
                  const KvLayer& layer, at::Tensor& out) const override;
   at::Tensor BestKeys(const at::Tensor& logits, int count, double softcap) const override;

@@ -27,33 +27,36 @@ void CudaKernelLinear::Adapt(const LowRank& adapter) {
   b_ = at::constant_pad_nd(ToTensor(adapter.b, weight_.options()), {0, lacking}).contiguous();
 }
 
-void CudaKernelLinear::Run(const at::Tensor& x, const at::Tensor& adapted, cuda::Gate gate,
-                           at::Tensor& out) const {
+cuda::LinearCall CudaKernelLinear::Call(const at::Tensor& x, const at::Tensor& adapted) const {
   TORCH_CHECK(x.size(0) == kSliceRows, "a product of ", x.size(0), " rows");
   const bool adapts = a_.defined() && adapted.defined();
-  target_.kernels->linear({.x = Bf16Bits(x),
-                           .weight = Bf16Bits(weight_),
-                           .bias = bias_.defined() ? bias_.const_data_ptr<float>() : nullptr,
-                           .adapted = adapts ? adapted.const_data_ptr<bool>() : nullptr,
-                           .a = adapts ? Bf16Bits(a_) : nullptr,
-                           .b = adapts ? Bf16Bits(b_) : nullptr,
-                           .rank = adapts ? static_cast<int>(a_.size(0)) : 0,
-                           .in = static_cast<int>(weight_.size(1)),
-                           .out = static_cast<int>(weight_.size(0)),
-                           .gate = gate,
-                           .y = Bf16Bits(out)},
-                          target_.stream());
+  return {.x = Bf16Bits(x),
+          .weight = Bf16Bits(weight_),
+          .bias = bias_.defined() ? bias_.const_data_ptr<float>() : nullptr,
+          .adapted = adapts ? adapted.const_data_ptr<bool>() : nullptr,
+          .a = adapts ? Bf16Bits(a_) : nullptr,
+          .b = adapts ? Bf16Bits(b_) : nullptr,
+          .rank = adapts ? static_cast<int>(a_.size(0)) : 0,
+          .in = static_cast<int>(weight_.size(1)),
+          .out = static_cast<int>(weight_.size(0)),
+          .gate = cuda::Gate::kNone,
+          .y = nullptr};
 }
 
 at::Tensor CudaKernelLinear::Multiply(const at::Tensor& x, const at::Tensor& adapted) const {
   at::Tensor y = at::empty({x.size(0), weight_.size(0)}, x.options());
-  Run(x, adapted, cuda::Gate::kNone, y);
+  cuda::LinearCall call = Call(x, adapted);
+  call.y = Bf16Bits(y);
+  target_.kernels->linear(call, target_.stream());
   return y;
 }
 
 void CudaKernelLinear::MultiplyGated(const at::Tensor& x, const at::Tensor& adapted, Activation activation,
                                      at::Tensor& out) const {
-  Run(x, adapted, activation == Activation::kSilu ? cuda::Gate::kSilu : cuda::Gate::kGeluTanh, out);
+  cuda::LinearCall call = Call(x, adapted);
+  call.gate = activation == Activation::kSilu ? cuda::Gate::kSilu : cuda::Gate::kGeluTanh;
+  call.y = Bf16Bits(out);
+  target_.kernels->linear(call, target_.stream());
 }
 
 }  // namespace pass

@@ -24,9 +24,10 @@ class CudaKernelLinear final : public Linear {
   void MultiplyGated(const at::Tensor& x, const at::Tensor& adapted, Activation activation,
                      at::Tensor& out) const override;
 
- private:
-  void Run(const at::Tensor& x, const at::Tensor& adapted, cuda::Gate gate, at::Tensor& out) const;
+  // Without a gate and an output.
+  cuda::LinearCall Call(const at::Tensor& x, const at::Tensor& adapted) const;
 
+ private:
   at::Tensor weight_, bias_;
   at::Tensor a_, b_;  // of the adapter, filled up with zeros to a rank that the kernel takes; or undefined
   KernelTarget target_;

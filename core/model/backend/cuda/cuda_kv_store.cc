@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
 #include <vector>
 
 #include "core/kernels/attention_plan.h"
@@ -28,25 +29,32 @@ std::vector<KvLayer> LayersOf(const at::Tensor& all) {
 }  // namespace
 
 CudaKvStore::CudaKvStore(const ModelConfig& config, const at::TensorOptions& options, int64_t pages,
-                         int max_rows)
+                         int max_rows, std::shared_ptr<const std::vector<int32_t>> own_slots)
     : CudaKvStore(at::empty({2, config.num_layers, (FirstPage(max_rows) + pages) * kPageTokens,
                              config.num_kv_heads, config.head_dim},
                             options),
-                  FirstPage(max_rows)) {}
+                  FirstPage(max_rows), std::move(own_slots)) {}
 
-CudaKvStore::CudaKvStore(const at::Tensor& all, int32_t first_page)
-    : KvStore(LayersOf(all), first_page), all_(all) {
+CudaKvStore::CudaKvStore(const at::Tensor& all, int32_t first_page,
+                         std::shared_ptr<const std::vector<int32_t>> own_slots)
+    : KvStore(LayersOf(all), first_page), all_(all), own_slots_(std::move(own_slots)) {
   all_.select(2, kNoSlot).zero_();
 }
 
 void CudaKvStore::Copy(std::span<const int> rows, std::span<const int32_t> pages, int32_t first) {
-  const int64_t count = std::ssize(rows);
-  std::vector<int64_t> packed;  // from which slots, then to which: one upload
-  for (const int row : rows) packed.push_back(RowSlot(row));
-  for (int32_t position = first; position < first + count; ++position) {
-    packed.push_back(int64_t{pages[position / kPageTokens]} * kPageTokens + position % kPageTokens);
+  std::vector<int64_t> from, to;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const int32_t position = first + static_cast<int32_t>(i);
+    const int64_t own = (*own_slots_)[static_cast<size_t>(rows[i])];
+    const int64_t place = int64_t{pages[position / kPageTokens]} * kPageTokens + position % kPageTokens;
+    if (own == place) continue;
+    from.push_back(own);
+    to.push_back(place);
   }
-  const at::Tensor slots = Upload(at::tensor(packed, at::kLong), all_.device());
+  if (from.empty()) return;
+  const int64_t count = std::ssize(from);
+  from.insert(from.end(), to.begin(), to.end());  // one upload
+  const at::Tensor slots = Upload(at::tensor(from, at::kLong), all_.device());
   all_.index_copy_(2, slots.narrow(0, count, count), all_.index_select(2, slots.narrow(0, 0, count)));
 }
 

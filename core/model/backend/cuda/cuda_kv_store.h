@@ -1,11 +1,13 @@
 // Keys and values by slot, all layers in one tensor, so that a commit is two operators whatever the model's depth.
 //
-// Slot kNoSlot is zero and stays so; then come the rows of a forward; then whole pages, of which page p begins at slot
+// Slot kNoSlot is zero and stays so; then come rows of a forward that have no place in a page; then whole pages, of which page p begins at slot
 // p * kPageTokens. A layer's page_keys and page_values are [slots, kv_heads, head_dim].
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "core/checkpoint/config.h"
 #include "core/model/backend/kv_store.h"
@@ -18,15 +20,19 @@ constexpr int64_t RowSlot(int64_t row) { return 1 + row; }
 
 class CudaKvStore final : public KvStore {
  public:
-  CudaKvStore(const ModelConfig& config, const at::TensorOptions& options, int64_t pages, int max_rows);
+  // `own_slots`: of the rows of the last forward (SlicedPlan), kept up to date by the backend.
+  CudaKvStore(const ModelConfig& config, const at::TensorOptions& options, int64_t pages, int max_rows,
+              std::shared_ptr<const std::vector<int32_t>> own_slots);
 
   void Copy(std::span<const int> rows, std::span<const int32_t> pages, int32_t first) override;
 
  private:
   // `all`: [2, layers, slots, kv_heads, head_dim], keys before values.
-  CudaKvStore(const at::Tensor& all, int32_t first_page);
+  CudaKvStore(const at::Tensor& all, int32_t first_page,
+              std::shared_ptr<const std::vector<int32_t>> own_slots);
 
   at::Tensor all_;
+  std::shared_ptr<const std::vector<int32_t>> own_slots_;
 };
 
 }  // namespace pass

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "core/model/backend/cuda/cuda_kv_store.h"
 
@@ -44,6 +45,20 @@ void FillFromPages(const AttentionRow& row, int32_t* table) {
   }
 }
 
+int32_t SlotOf(const int32_t* pages, int32_t position) {
+  return pages[position / kPageTokens] * kPageTokens + position % kPageTokens;
+}
+
+// The first row of a position writes to the position's own place, so that committing it copies nothing. Look-ahead rows are never
+// committed.
+int32_t OwnSlot(const StepRow& row, int64_t index, std::unordered_set<int32_t>& taken) {
+  if (row.lookahead == 0 && row.attention.position < row.room) {
+    const int32_t slot = SlotOf(row.attention.pages, row.attention.position);
+    if (taken.insert(slot).second) return slot;
+  }
+  return static_cast<int32_t>(RowSlot(index));
+}
+
 }  // namespace
 
 SlicedPlan::SlicedPlan(std::span<const StepRow> rows) {
@@ -57,12 +72,14 @@ SlicedPlan::SlicedPlan(std::span<const StepRow> rows) {
   const auto table_of = [&](int64_t row) { return line_of(row).table(row % kSliceRows, shared_positions); };
   // Rows that are made up are beginnings of texts, which read themselves.
   static constexpr StepRow kMadeUp;
+  std::unordered_set<int32_t> taken;
   for (int64_t r = 0; r < num_slices * kSliceRows; ++r) {
     const StepRow& row = r < count ? rows[static_cast<size_t>(r)] : kMadeUp;
     Line line = line_of(r);
     Slice& slice = slices[static_cast<size_t>(r / kSliceRows)];
     const int64_t place = r % kSliceRows;
-    const auto own_slot = static_cast<int32_t>(RowSlot(r));
+    const int32_t own_slot = OwnSlot(row, r, taken);
+    if (r < count) own_slots.push_back(own_slot);
     line.at(kToken, place) = row.lookahead > 0 ? 0 : row.token;
     line.at(kLookahead, place) = row.lookahead;
     line.at(kPosition, place) = row.attention.position;

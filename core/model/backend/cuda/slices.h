@@ -41,7 +41,8 @@ struct SlicedPlan final : ForwardPlan {
   };
 
   std::vector<Slice> slices;
-  at::Tensor packed;  // int64 [slices, *] on the host
+  at::Tensor packed;               // int64 [slices, *] on the host
+  std::vector<int32_t> own_slots;  // of each row: where its own key goes
 
   explicit SlicedPlan(std::span<const StepRow> rows);
 

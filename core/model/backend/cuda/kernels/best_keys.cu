@@ -21,7 +21,8 @@ __device__ uint64_t KeyOfToken(uint32_t score, int token) {
 // f(key, score) of each of the thread's tokens.
 template <typename F>
 __device__ void ForOwnTokens(const uint16_t* logits, int vocab, F f) {
-  for (int first = static_cast<int>(threadIdx.x) * kTokensOfWord; first < vocab; first += kThreads * kTokensOfWord) {
+  for (int first = static_cast<int>(threadIdx.x) * kTokensOfWord; first < vocab;
+       first += kThreads * kTokensOfWord) {
     const uint4 word = *reinterpret_cast<const uint4*>(logits + first);
     const uint32_t pairs[4] = {word.x, word.y, word.z, word.w};
 #pragma unroll
@@ -47,12 +48,15 @@ __global__ void __launch_bounds__(kThreads) FindBestKeysOfRow(const BestKeysCall
   __shared__ uint64_t collected[kMostCollected];
   __shared__ int num_collected;
 
+  LetNextStart();
+  WaitForEarlier();
   const int64_t row = blockIdx.x;
   const uint16_t* logits = call.logits + row * call.vocab;
   int64_t* keys = call.keys + row * (call.count + 1);
 
   uint64_t best = 0;
-  bool below_infinity = true, above_infinity = false;  // all are less than infinity, one is more than its negative
+  bool below_infinity = true,
+       above_infinity = false;  // all are less than infinity, one is more than its negative
   ForOwnTokens(logits, call.vocab, [&](uint64_t key, uint32_t score) {
     const uint32_t magnitude = score & 0x7fffu;
     below_infinity &= magnitude < 0x7f80u || score == 0xff80u;

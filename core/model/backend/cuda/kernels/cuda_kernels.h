@@ -67,7 +67,7 @@ inline constexpr int kInStep = 32, kOutStep = 8, kRankStep = 16, kMostRank = 128
 
 // As Backend::RopeSplit. A store of keys or values is [slots, kv_heads, head_dim].
 struct RopeSplitCall {
-  const uint16_t* qkv;  // [kRows, (heads + 2 kv_heads) * head_dim]
+  const uint16_t* qkv;     // [kRows, (heads + 2 kv_heads) * head_dim]
   const float *cos, *sin;  // [positions, rotary_half]; nullptr: nothing is rotated
   int rotary_half;
   const float* query_scales;  // [positions] or nullptr
@@ -79,9 +79,16 @@ struct RopeSplitCall {
   uint16_t *keys, *values;
 };
 
+// As Backend::ProjectHeads: y is not written, and `split` has no qkv. Half of the rotated elements of a head are a multiple of 4,
+// its others of kOutStep.
+struct HeadsCall {
+  LinearCall linear;
+  RopeSplitCall split;
+};
+
 // As Backend::Attention.
 struct AttentionCall {
-  const float* query;        // [kRows, heads, head_dim]
+  const float* query;  // [kRows, heads, head_dim]
   const uint16_t *keys, *values;
   const int32_t* slots;      // [kRows, most_positions]: where a row reads each position up to its own
   const int64_t* positions;  // [kRows]
@@ -108,6 +115,7 @@ struct Kernels {
   void (*norm_segments)(const NormSegmentsCall& call, void* stream);
   void (*linear)(const LinearCall& call, void* stream);
   void (*rope_split)(const RopeSplitCall& call, void* stream);
+  void (*project_heads)(const HeadsCall& call, void* stream);
   void (*attention)(const AttentionCall& call, void* stream);
   void (*best_keys)(const BestKeysCall& call, void* stream);
 };

@@ -13,16 +13,20 @@ namespace {
 constexpr size_t kStackBytes = size_t{64} << 10;
 constexpr unsigned kWarp = 32;
 
-// A place where threads wait for each other, as often as they like.
+// A place where threads wait for each other, as often as they like. What they leave there for each other is kept by `side`, so
+// that those who come to the next turn disturb nobody who still reads.
 struct Barrier {
   unsigned waiting = 0;
   unsigned turn = 0;
+
+  unsigned side() const { return turn % 2; }
 };
 
+using Fragments = std::array<std::array<uint32_t, 6>, kWarp>;  // a, then b
 struct Warp {
   Barrier barrier;
-  std::array<uint64_t, kWarp> values;
-  std::array<std::array<uint32_t, 6>, kWarp> fragments;  // a, then b
+  std::array<std::array<uint64_t, kWarp>, 2> values;
+  std::array<Fragments, 2> fragments;
 };
 
 struct Fiber {
@@ -68,13 +72,18 @@ class Block {
     while (barrier.turn == turn) Yield();
   }
   void WaitForBlock() { Wait(barrier_, threads_); }
+  int CountOfBlock(bool says) {
+    const unsigned side = barrier_.side();
+    if (barrier_.waiting == 0) counts_[side] = 0;
+    counts_[side] += says ? 1 : 0;
+    WaitForBlock();
+    return counts_[side];
+  }
   Warp& warp() { return warps_[current_->place.thread.x / kWarp]; }
   void WaitForWarp() {
     const unsigned first = current_->place.thread.x / kWarp * kWarp;
     Wait(warp().barrier, std::min(kWarp, threads_ - first));
   }
-
-  unsigned count = 0;  // of CountOfBlock
 
  private:
   // A fiber is entered by its context once, and by a jump from then on, which asks nothing of the system.
@@ -99,6 +108,7 @@ class Block {
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Warp> warps_;
   Barrier barrier_;
+  std::array<int, 2> counts_{};  // of CountOfBlock
   unsigned threads_ = 0;
   Fiber* current_ = nullptr;
   jmp_buf scheduler_;
@@ -113,16 +123,15 @@ void Block::Enter() {
 }
 
 // Element (row, k) or (k, column) of a fragment's words, by who of the warp holds it (PTX ISA, mma.m16n8k16).
-float Half(uint32_t word, int which) {
-  return __uint_as_float(which == 0 ? word << 16 : word & 0xffff0000u);
+float Half(uint32_t word, int which) { return __uint_as_float(which == 0 ? word << 16 : word & 0xffff0000u); }
+float ElementOfA(const Fragments& fragments, int row, int k) {
+  const size_t lane = static_cast<size_t>(row % 8 * 4 + k % 8 / 2),
+               word = static_cast<size_t>(row / 8 + k / 8 * 2);
+  return Half(fragments[lane][word], k % 2);
 }
-float ElementOfA(const Warp& warp, int row, int k) {
-  const size_t lane = static_cast<size_t>(row % 8 * 4 + k % 8 / 2), word = static_cast<size_t>(row / 8 + k / 8 * 2);
-  return Half(warp.fragments[lane][word], k % 2);
-}
-float ElementOfB(const Warp& warp, int k, int column) {
+float ElementOfB(const Fragments& fragments, int k, int column) {
   const size_t lane = static_cast<size_t>(column * 4 + k % 8 / 2), word = static_cast<size_t>(4 + k / 8);
-  return Half(warp.fragments[lane][word], k % 2);
+  return Half(fragments[lane][word], k % 2);
 }
 
 }  // namespace
@@ -140,37 +149,28 @@ void Run(dim3 blocks, unsigned threads, const std::function<void()>& kernel) {
 void WaitForBlock() { this_block.WaitForBlock(); }
 void WaitForWarp() { this_block.WaitForWarp(); }
 
-int CountOfBlock(bool says) {
-  this_block.count += says ? 1 : 0;
-  this_block.WaitForBlock();
-  const unsigned count = this_block.count;
-  this_block.WaitForBlock();
-  this_block.count = 0;
-  this_block.WaitForBlock();
-  return static_cast<int>(count);
-}
+int CountOfBlock(bool says) { return this_block.CountOfBlock(says); }
 
 uint64_t ValueOfLane(uint64_t value, int lane) {
   Warp& warp = this_block.warp();
-  warp.values[ThisPlace().thread.x % kWarp] = value;
+  std::array<uint64_t, kWarp>& values = warp.values[warp.barrier.side()];
+  values[ThisPlace().thread.x % kWarp] = value;
   this_block.WaitForWarp();
-  const uint64_t asked = warp.values[static_cast<size_t>(lane)];
-  this_block.WaitForWarp();
-  return asked;
+  return values[static_cast<size_t>(lane)];
 }
 
 void MultiplyTile(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   Warp& warp = this_block.warp();
+  Fragments& fragments = warp.fragments[warp.barrier.side()];
   const int lane = static_cast<int>(ThisPlace().thread.x % kWarp);
-  warp.fragments[static_cast<size_t>(lane)] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  fragments[static_cast<size_t>(lane)] = {a[0], a[1], a[2], a[3], b[0], b[1]};
   this_block.WaitForWarp();
   for (int i = 0; i < 4; ++i) {
     const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
     float sum = 0.0f;
-    for (int k = 0; k < 16; ++k) sum += ElementOfA(warp, row, k) * ElementOfB(warp, k, column);
+    for (int k = 0; k < 16; ++k) sum += ElementOfA(fragments, row, k) * ElementOfB(fragments, k, column);
     d[i] += sum;
   }
-  this_block.WaitForWarp();
 }
 
 }  // namespace pass::cuda::emulated

@@ -22,6 +22,9 @@ struct dim3 {
 struct alignas(16) uint4 {
   uint32_t x, y, z, w;
 };
+struct alignas(16) int4 {
+  int32_t x, y, z, w;
+};
 struct alignas(16) float4 {
   float x, y, z, w;
 };
@@ -47,6 +50,10 @@ int CountOfBlock(bool says);
 uint64_t ValueOfLane(uint64_t value, int lane);
 void MultiplyTile(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
 
+// A kernel starts when the one before it has ended.
+inline void LetNextStart() {}
+inline void WaitForEarlier() {}
+
 template <typename Call>
 void Launch(void (*kernel)(Call), dim3 blocks, unsigned threads, void* /*stream*/, const Call& call) {
   Run(blocks, threads, [&] { kernel(call); });
@@ -68,7 +75,8 @@ inline uint32_t __float_as_uint(float value) { return std::bit_cast<uint32_t>(va
 inline float rsqrtf(float value) { return 1.0f / std::sqrt(value); }
 
 inline float __shfl_sync(unsigned /*mask*/, float value, int lane) {
-  return __uint_as_float(static_cast<uint32_t>(pass::cuda::emulated::ValueOfLane(__float_as_uint(value), lane)));
+  return __uint_as_float(
+      static_cast<uint32_t>(pass::cuda::emulated::ValueOfLane(__float_as_uint(value), lane)));
 }
 inline float __shfl_xor_sync(unsigned mask, float value, int lanes) {
   return __shfl_sync(mask, value, static_cast<int>(threadIdx.x % 32) ^ lanes);

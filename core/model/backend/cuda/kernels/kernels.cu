@@ -9,6 +9,7 @@ constinit const Kernels kKernels = {
     .norm_segments = NormSegments,
     .linear = MultiplyRows,
     .rope_split = RopeSplit,
+    .project_heads = ProjectHeads,
     .attention = Attend,
     .best_keys = FindBestKeys,
 };

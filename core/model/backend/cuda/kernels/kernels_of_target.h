@@ -10,6 +10,7 @@ void AddRmsNorm(const AddRmsNormCall& call, void* stream);
 void NormSegments(const NormSegmentsCall& call, void* stream);
 void MultiplyRows(const LinearCall& call, void* stream);
 void RopeSplit(const RopeSplitCall& call, void* stream);
+void ProjectHeads(const HeadsCall& call, void* stream);
 void Attend(const AttentionCall& call, void* stream);
 void FindBestKeys(const BestKeysCall& call, void* stream);
 

@@ -11,15 +11,46 @@
 #ifdef __CUDACC__
 
 #include <cuda_runtime.h>
+#include <cstdlib>
 
 #define PASS_CUDA_TARGET device
 
 namespace pass::cuda::device {
 
-template <typename Kernel, typename Call>
-void Launch(Kernel* kernel, dim3 grid, unsigned threads, void* stream, const Call& call) {
-  kernel<<<grid, threads, 0, static_cast<cudaStream_t>(stream)>>>(call);
-  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) {
+// With PASS_CUDA_EARLY_STARTS set, a kernel may start before the one ahead of it on the stream has ended ("programmatic dependent
+// launch" of CUDA's manual, since compute capability 9.0). It then reads and writes what others do only behind WaitForEarlier.
+// Off until a device has shown that it is right and how much it is worth (scripts/gpu_check.sh).
+__device__ __forceinline__ void LetNextStart() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+__device__ __forceinline__ void WaitForEarlier() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+inline bool StartsEarly() {
+  int device = 0, major = 0;
+  return std::getenv("PASS_CUDA_EARLY_STARTS") != nullptr && cudaGetDevice(&device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         major >= 9;
+}
+
+template <typename Call>
+void Launch(void (*kernel)(Call), dim3 blocks, unsigned threads, void* stream, const Call& call) {
+  static const bool starts_early = StartsEarly();
+  cudaLaunchAttribute early = {};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = blocks;
+  config.blockDim = dim3(threads);
+  config.stream = static_cast<cudaStream_t>(stream);
+  config.attrs = &early;
+  config.numAttrs = starts_early ? 1 : 0;
+  if (const cudaError_t error = cudaLaunchKernelEx(&config, kernel, call); error != cudaSuccess) {
     throw std::runtime_error(std::string("CUDA error: ") + cudaGetErrorString(error));
   }
 }

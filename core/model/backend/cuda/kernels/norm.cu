@@ -30,6 +30,8 @@ __device__ uint2 Rounded(float4 x) {
 
 // One row.
 __global__ void __launch_bounds__(kThreads) AddRmsNormRow(const AddRmsNormCall call) {
+  LetNextStart();
+  WaitForEarlier();
   const int64_t row = blockIdx.x;
   auto* residual = reinterpret_cast<float4*>(call.residual + row * call.width);
   const auto* delta = reinterpret_cast<const uint2*>(call.delta + row * call.width);
@@ -57,8 +59,9 @@ __global__ void __launch_bounds__(kThreads) AddRmsNormRow(const AddRmsNormCall c
   }
   for (int part = first + kKept * kThreads; part < parts; part += kThreads) add(part);
 
-  const float scale =
-      call.weight == nullptr ? 1.0f : rsqrtf(SumOfBlock(squares) / static_cast<float>(call.width) + call.epsilon);
+  const float scale = call.weight == nullptr
+                          ? 1.0f
+                          : rsqrtf(SumOfBlock(squares) / static_cast<float>(call.width) + call.epsilon);
   const auto write = [&](int part, float4 x) {
     if (call.weight != nullptr) {
       const float4 w = weight[part];
@@ -76,7 +79,10 @@ __global__ void __launch_bounds__(kThreads) AddRmsNormRow(const AddRmsNormCall c
 
 // One segment of one row.
 __global__ void __launch_bounds__(kThreads) NormSegment(const NormSegmentsCall call) {
-  uint16_t* x = call.x + static_cast<int64_t>(blockIdx.y) * call.stride + static_cast<int64_t>(blockIdx.x) * call.width;
+  LetNextStart();
+  WaitForEarlier();
+  uint16_t* x =
+      call.x + static_cast<int64_t>(blockIdx.y) * call.stride + static_cast<int64_t>(blockIdx.x) * call.width;
   float squares = 0.0f;
   for (int i = static_cast<int>(threadIdx.x); i < call.width; i += kThreads) {
     const float value = FromBf16(x[i]);

@@ -7,6 +7,8 @@ constexpr int kThreads = 256;
 
 // One row.
 __global__ void __launch_bounds__(kThreads) RopeSplitRow(const RopeSplitCall call) {
+  LetNextStart();
+  WaitForEarlier();
   const int64_t row = blockIdx.x, position = call.positions[row];
   const int dim = call.head_dim, half = call.cos == nullptr ? 0 : call.rotary_half;
   const int rotated = (call.heads + call.kv_heads) * dim, all = rotated + call.kv_heads * dim;

@@ -27,11 +27,13 @@ class CudaKernels : public ::testing::Test {
  protected:
   void SetUp() override {
     cuda::emulated_kernels = &cuda::emulated::kKernels;
-    const std::string device = testing::TestDevice().starts_with("cuda") ? testing::TestDevice() : "cuda:emulated";
+    const std::string device =
+        testing::TestDevice().starts_with("cuda") ? testing::TestDevice() : "cuda:emulated";
     auto made = MakeBackend(device, ComputeType::kBf16);
     ASSERT_TRUE(made.ok()) << made.status();
     own_ = *std::move(made);
-    if (dynamic_cast<CudaKernelBackend*>(own_.get()) == nullptr) GTEST_SKIP() << device << " has no kernels here";
+    if (dynamic_cast<CudaKernelBackend*>(own_.get()) == nullptr)
+      GTEST_SKIP() << device << " has no kernels here";
     oracle_ = std::make_unique<CudaBackend>(own_->options(), /*recorder=*/nullptr);
     at::manual_seed(20261127);
   }
@@ -68,8 +70,10 @@ class CudaKernels : public ::testing::Test {
   static void ExpectClose(const at::Tensor& actual, const at::Tensor& again, const at::Tensor& expected,
                           double tolerance = 0.02) {
     EXPECT_TRUE(actual.view(at::kShort).equal(again.view(at::kShort)));
-    EXPECT_TRUE(at::allclose(actual.to(at::kFloat), expected.to(at::kFloat), tolerance, tolerance, /*equal_nan=*/true))
-        << "largest difference " << (actual.to(at::kFloat) - expected.to(at::kFloat)).abs().max().item<float>();
+    EXPECT_TRUE(at::allclose(actual.to(at::kFloat), expected.to(at::kFloat), tolerance, tolerance,
+                             /*equal_nan=*/true))
+        << "largest difference "
+        << (actual.to(at::kFloat) - expected.to(at::kFloat)).abs().max().item<float>();
   }
 
   static constexpr int32_t kFirstPage = 3;
@@ -94,15 +98,16 @@ TEST_F(CudaKernels, EmbedTokensAndLookaheads) {
 TEST_F(CudaKernels, AddAndNormalise) {
   for (const int64_t width : {4, 64, 576, 4096, 5120}) {
     SCOPED_TRACE(width);
-    const at::Tensor residual = Fp32({kSliceRows, width}), delta = Bf16({kSliceRows, width}), weight = Fp32({width});
+    const at::Tensor residual = Fp32({kSliceRows, width}), delta = Bf16({kSliceRows, width}),
+                     weight = Fp32({width});
     for (const bool adds : {false, true}) {
       for (const bool scales : {false, true}) {
         std::vector<at::Tensor> outs, residuals;
         for (const Backend* backend : {own_.get(), own_.get(), oracle_.get()}) {
           residuals.push_back(residual.clone());
           outs.push_back(at::empty({kSliceRows, width}, bf16()));
-          backend->AddRmsNorm(residuals.back(), adds ? delta : at::Tensor(), scales ? weight : at::Tensor(), 1e-5,
-                              outs.back(), 0.25);
+          backend->AddRmsNorm(residuals.back(), adds ? delta : at::Tensor(), scales ? weight : at::Tensor(),
+                              1e-5, outs.back(), 0.25);
         }
         ExpectClose(outs[0], outs[1], outs[2]);
         EXPECT_TRUE(at::allclose(residuals[0], residuals[2]));
@@ -123,10 +128,10 @@ TEST_F(CudaKernels, NormaliseSegments) {
   }
 }
 
-// Inputs and outputs of SmolLM2-135M and of larger models; those of the last three have a kernel with more outputs a block.
+// Inputs and outputs of SmolLM2-135M and of larger models; those of the last two have kernels with more outputs a block.
 const std::vector<std::pair<int64_t, int64_t>>& Widths() {
-  static const std::vector<std::pair<int64_t, int64_t>> widths = {
-      {576, 960}, {1536, 576}, {32, 16}, {832, 48}, {64, 4112}, {64, 8208}, {96, 16400}};
+  static const std::vector<std::pair<int64_t, int64_t>> widths = {{576, 960}, {1536, 576}, {32, 16},
+                                                                  {832, 48},  {64, 2064},  {64, 4240}};
   return widths;
 }
 
@@ -146,10 +151,13 @@ LowRank Adapter(int64_t in, int64_t out, int64_t rank) {
 TEST_F(CudaKernels, MultiplyRows) {
   const at::Tensor adapted = at::arange(kSliceRows, fp32()).fmod(3).eq(1).unsqueeze(1);
   for (const auto& [in, out] : Widths()) {
-    for (const int64_t rank : {0, 8, 16, 128}) {
+    for (const int64_t rank : {0, 8, 128}) {
+      if (rank == 128 && in * out > 50000) continue;  // slow where it is emulated
       SCOPED_TRACE(::testing::Message() << in << " to " << out << ", rank " << rank);
-      const at::Tensor x = Bf16({kSliceRows, in}), weight = Bf16({out, in}, 1 / std::sqrt(static_cast<double>(in)));
-      const auto linear = own_->MakeLinear(weight, std::nullopt), expected = oracle_->MakeLinear(weight, std::nullopt);
+      const at::Tensor x = Bf16({kSliceRows, in}),
+                       weight = Bf16({out, in}, 1 / std::sqrt(static_cast<double>(in)));
+      const auto linear = own_->MakeLinear(weight, std::nullopt),
+                 expected = oracle_->MakeLinear(weight, std::nullopt);
       const at::Tensor bias = Fp32({out});
       for (Linear* each : {linear.get(), expected.get()}) {
         if (rank != 8) each->SetBias(bias);
@@ -218,7 +226,8 @@ TEST_F(CudaKernels, RotateSplitAndAttend) {
     const int64_t slots = (kFirstPage + std::ssize(pages_)) * kPageTokens;
     RopeTables tables;
     if (heads.rotary > 0) {
-      tables = {.cos = Fp32({1024, heads.rotary / 2}), .sin = Fp32({1024, heads.rotary / 2}), .query_scales = {}};
+      tables = {
+          .cos = Fp32({1024, heads.rotary / 2}), .sin = Fp32({1024, heads.rotary / 2}), .query_scales = {}};
       if (heads.window > 0) tables.query_scales = Fp32({1024});
     }
     const at::Tensor qkv = Bf16({kSliceRows, (shape.heads + 2 * shape.kv_heads) * shape.head_dim});
@@ -227,7 +236,8 @@ TEST_F(CudaKernels, RotateSplitAndAttend) {
     std::vector<KvLayer> layers;
     for (const Backend* backend : {own_.get(), own_.get(), oracle_.get()}) {
       queries.push_back(at::empty({kSliceRows, shape.heads, shape.head_dim}, fp32()));
-      layers.push_back({.page_keys = keys.clone(), .page_values = values.clone(), .row_keys = {}, .row_values = {}});
+      layers.push_back(
+          {.page_keys = keys.clone(), .page_values = values.clone(), .row_keys = {}, .row_values = {}});
       outs.push_back(at::empty({kSliceRows, shape.heads * shape.head_dim}, bf16()));
       backend->RopeSplit(qkv, tables, *plan, shape, queries.back(), layers.back());
       backend->Attention(*plan, shape, heads.window, queries.back(), layers.back(), outs.back());
@@ -239,11 +249,54 @@ TEST_F(CudaKernels, RotateSplitAndAttend) {
   }
 }
 
+TEST_F(CudaKernels, ProjectHeadsAsAProductAndASplitDo) {
+  const at::Tensor adapted = at::arange(kSliceRows, fp32()).fmod(3).eq(1).unsqueeze(1);
+  for (const Heads& heads : Shapes()) {
+    const HeadShape& shape = heads.shape;
+    SCOPED_TRACE(::testing::Message() << shape.heads << " heads of " << shape.head_dim);
+    const auto plan = Plan(heads.length);
+    const int64_t slots = (kFirstPage + std::ssize(pages_)) * kPageTokens;
+    const int64_t out = (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
+    RopeTables tables;
+    if (heads.rotary > 0) {
+      tables = {
+          .cos = Fp32({1024, heads.rotary / 2}), .sin = Fp32({1024, heads.rotary / 2}), .query_scales = {}};
+      if (heads.window > 0) tables.query_scales = Fp32({1024});
+    }
+    const at::Tensor x = Bf16({kSliceRows, 96});
+    const auto linear = own_->MakeLinear(Bf16({out, 96}, 0.1), std::nullopt);
+    linear->SetBias(Fp32({out}));
+    linear->Adapt(Adapter(96, out, 16));
+    for (const bool adapts : {false, true}) {
+      plan->adapted = adapts ? adapted : at::Tensor();
+      std::vector<at::Tensor> queries;
+      std::vector<KvLayer> layers;
+      for (const bool at_once : {true, false}) {
+        queries.push_back(at::empty({kSliceRows, shape.heads, shape.head_dim}, fp32()));
+        const at::Tensor store = at::zeros({slots, shape.kv_heads, shape.head_dim}, bf16());
+        layers.push_back(
+            {.page_keys = store, .page_values = store.clone(), .row_keys = {}, .row_values = {}});
+        if (at_once) {
+          own_->ProjectHeads(*linear, x, tables, *plan, shape, queries.back(), layers.back());
+        } else {
+          own_->RopeSplit(linear->Multiply(x, plan->adapted), tables, *plan, shape, queries.back(),
+                          layers.back());
+        }
+      }
+      EXPECT_TRUE(at::allclose(queries[0], queries[1], 1e-5, 1e-5));
+      EXPECT_TRUE(
+          at::allclose(layers[0].page_keys.to(at::kFloat), layers[1].page_keys.to(at::kFloat), 1e-2, 1e-2));
+      EXPECT_TRUE(layers[0].page_values.equal(layers[1].page_values));
+    }
+  }
+}
+
 TEST_F(CudaKernels, FindTheBestTokensWithManyTies) {
   for (const int64_t vocab : {8, 96, 1032, 49152}) {
     for (const int count : {1, 128, 512}) {
       // Both zeros, and numbers that bf16 cannot tell apart; then rows whose tokens are all alike, or whose best lie together.
-      at::Tensor logits = at::mul(at::round(at::mul(at::randn({kSliceRows, vocab}, fp32()), 3)), 0.5).to(at::kBFloat16);
+      at::Tensor logits =
+          at::mul(at::round(at::mul(at::randn({kSliceRows, vocab}, fp32()), 3)), 0.5).to(at::kBFloat16);
       logits[1].fill_(-2.5);
       logits[2].narrow(0, vocab / 2, vocab / 4).fill_(9.0);
       logits[3].copy_(at::arange(vocab, fp32()));

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <vector>
 
 #include "core/model/backend/cuda/cuda_kv_store.h"
@@ -48,6 +49,47 @@ TEST(Slices, RowsReadTheirPagesThenTheirAncestorsThenThemselves) {
   EXPECT_EQ(slice.lookaheads[2].item<int64_t>(), 2);
   EXPECT_TRUE(slice.adapted[2].item<bool>());
   EXPECT_FALSE(slice.adapted[1].item<bool>());
+}
+
+TEST(Slices, TheFirstOrdinaryRowOfAPositionWritesToItsPlaceInThePage) {
+  const std::vector<int32_t> pages = {9, 4};
+  const auto row = [&](int32_t position, int parent, int lookahead = 0) {
+    return StepRow{
+        .lookahead = lookahead,
+        .attention = {.position = position, .parent = parent, .committed = 30, .pages = pages.data()},
+        .room = 32};
+  };
+  const SlicedPlan plan(std::vector<StepRow>{row(30, -1), row(31, 0, 1), row(31, 0), row(31, 0), row(32, 2)});
+  const int page = 4 * kPageTokens;
+  EXPECT_EQ(plan.own_slots, (std::vector<int32_t>{page + 14, SlotOf(1), page + 15, SlotOf(3), SlotOf(4)}));
+  const std::vector<int> reads = Reads(SliceOf(plan, 0), 4);
+  EXPECT_EQ(std::vector<int>(reads.end() - 3, reads.end()),
+            (std::vector<int>{page + 14, page + 15, SlotOf(4)}));
+}
+
+TEST(CudaKvStore, CopiesRowsThatAreNotInTheirPlace) {
+  constexpr int kMaxRows = 32;
+  const ModelConfig config{.num_layers = 2, .num_kv_heads = 1, .head_dim = 8};
+  const auto own_slots = std::make_shared<std::vector<int32_t>>();
+  CudaKvStore store(config, at::TensorOptions(at::kFloat), /*pages=*/3, kMaxRows, own_slots);
+  const int32_t page = store.first_page() + 1;
+  const std::vector<int32_t> pages = {page, store.first_page()};
+  // Every number says which slot it was in.
+  for (int layer = 0; layer < 2; ++layer) {
+    for (at::Tensor* of : {&store.layer(layer).page_keys, &store.layer(layer).page_values}) {
+      of->copy_(at::arange(of->size(0)).view({-1, 1, 1}).expand_as(*of));
+    }
+  }
+  const int32_t in_place = page * kPageTokens + 14;
+  *own_slots = {in_place, SlotOf(1), SlotOf(2), SlotOf(3)};
+  store.Copy(std::vector<int>{0, 3, 2}, pages, /*first=*/14);
+  for (int layer = 0; layer < 2; ++layer) {
+    for (const at::Tensor& of : {store.layer(layer).page_keys, store.layer(layer).page_values}) {
+      EXPECT_EQ(of[in_place][0][7].item<float>(), in_place);
+      EXPECT_EQ(of[in_place + 1][0][0].item<float>(), SlotOf(3));
+      EXPECT_EQ(of[store.first_page() * kPageTokens][0][3].item<float>(), SlotOf(2));
+    }
+  }
 }
 
 TEST(Slices, RowsThatAreMadeUpReadThemselvesAlone) {
