@@ -11,7 +11,9 @@ import math
 import os
 import pathlib
 import re
+import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -176,6 +178,32 @@ def costs(run):
     return {"status": "passed", "lines": lines, "figures": figures, "beside": beside}
 
 
+def kernel_times(output):
+    """Microseconds of each kernel that ncu profiled, by name and blocks: the median of its runs."""
+    found = {}
+    pattern = (r"^  .*?(\w+(?:<[^\n]*>)?)\([^\n()]*\) (\([\d, ]+\))x\([\d, ]+\), Context"
+               r".*?gpu__time_duration\.sum\s+(\w+)\s+([\d.]+)")
+    for name, blocks, unit, value in re.findall(pattern, output, re.MULTILINE | re.DOTALL):
+        found.setdefault(f"{name} {blocks}", []).append(float(value) * {"ns": 1e-3, "us": 1, "ms": 1e3}[unit])
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def kernels(run):
+    """What each kernel of a step takes, by NVIDIA's profiler, which runs one after the other."""
+    if not run.on_gpu or not shutil.which("ncu"):
+        raise Skipped("there is no ncu" if run.on_gpu else "this is no GPU")
+    model = ["--model", run.arguments.model or run.build / "random-model", "--device", run.arguments.device]
+    code, output = run.command(["ncu", "--clock-control", "none", "--cache-control", "none", "--launch-skip", "100",
+                                "--launch-count", "60", "--metrics", "gpu__time_duration.sum",
+                                run.build / "bin" / "pass-bench", "cost", *model, *run.lookahead(), "--rows", "1",
+                                "--repetitions", "1"], 60)
+    times = kernel_times(output)
+    if code != 0 or not times:
+        return {"status": "failed", "lines": [["kernels of a step", last_line(output), ""]]}
+    return {"status": "passed", "figures": times,
+            "lines": [[f"kernel {name}", f"{time:.1f} microseconds", ""] for name, time in times.items()]}
+
+
 def greedy(run):
     """The device's text, judged by the CPU in fp32. A tie is narrow in fp32; bf16 rounds logits to some 8 bits."""
     tokens = tokens_that_fit(8, run.seconds_of(1), 4, 64)
@@ -302,8 +330,8 @@ def tests(run):
 
 
 # Correct first, then fast; t(rows) before, because it says how much fits into the time.
-SECTIONS = {"operators": operators, "costs": costs, "greedy": greedy, "identity": identity, "speed-1": speed(1),
-            "speed-8": speed(8), "speed-32": speed(32), "compiled": compiled, "tests": tests}
+SECTIONS = {"operators": operators, "costs": costs, "kernels": kernels, "greedy": greedy, "identity": identity,
+            "speed-1": speed(1), "speed-8": speed(8), "speed-32": speed(32), "compiled": compiled, "tests": tests}
 
 
 def describe_machine(run):

@@ -174,11 +174,13 @@ Transformer::HiddenRows Transformer::Hidden(const ForwardPlan& plan) {
 StepOutputs Transformer::StepOn(const ForwardPlan& plan) {
   const HiddenRows hidden = Hidden(plan);
   if (plan.wanted.numel() == 0) return {};
-  at::Tensor residual = hidden.residual.index_select(0, plan.wanted);
+  const bool all = plan.wanted.numel() == hidden.residual.size(0);
+  const auto wanted = [&](const at::Tensor& rows) { return all ? rows : rows.index_select(0, plan.wanted); };
+  at::Tensor residual = wanted(hidden.residual);
   StepOutputs outputs;
   outputs.states = at::empty({residual.size(0), config_.width}, backend_->options());
-  backend_->AddRmsNorm(residual, hidden.delta.index_select(0, plan.wanted), weights_.final_norm,
-                       config_.rms_epsilon, outputs.states, config_.residual_multiplier);
+  backend_->AddRmsNorm(residual, wanted(hidden.delta), weights_.final_norm, config_.rms_epsilon,
+                       outputs.states, config_.residual_multiplier);
   outputs.logits = weights_.lm_head->Multiply(outputs.states);
   outputs.best = backend_->BestKeys(outputs.logits, info_.shortlist_size, config_.logits_softcap);
   return outputs;

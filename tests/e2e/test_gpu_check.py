@@ -71,6 +71,20 @@ def test_counts_what_a_test_program_says_even_if_it_is_cut_off(output, counts):
     assert gpu_check.count_gtest(output) == counts
 
 
+def test_reads_what_the_profiler_says_of_each_kernel():
+    said = """==PROF== Profiling "AddRmsNormRow" - 2 (3/60): 0%....50%....100% - 1 pass
+  unnamed>::AddRmsNormRow(AddRmsNormCall) (32, 1, 1)x(256, 1, 1), Context 1, Stream 7, Device 0, CC 9.0
+    gpu__time_duration.sum           us         3.07
+
+  void unnamed>::MultiplyBlock<Plainly<1>, 8, 0>(LinearCall) (72, 1, 1)x(256, 1, 1), Context 1, Stream 7, Device 0, CC 9.0
+    gpu__time_duration.sum           us         5.47
+
+  unnamed>::AddRmsNormRow(AddRmsNormCall) (32, 1, 1)x(256, 1, 1), Context 1, Stream 7, Device 0, CC 9.0
+    gpu__time_duration.sum           ns         5000
+"""
+    assert gpu_check.kernel_times(said) == {"AddRmsNormRow (32, 1, 1)": 4.035, "MultiplyBlock<Plainly<1>, 8, 0> (72, 1, 1)": 5.47}
+
+
 def test_texts_are_as_long_as_the_time_allows():
     assert gpu_check.tokens_that_fit(20, 0.01, 40, 128) == 50
     assert gpu_check.tokens_that_fit(20, 1.0, 40, 128) == 8

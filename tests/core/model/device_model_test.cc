@@ -126,6 +126,18 @@ TEST_P(DeviceModel, ProposesWhatTheCpuDoes) {
   }
 }
 
+TEST_P(DeviceModel, GivesARowTheSameBitsAloneAndInABatch) {
+  const auto model = OnDevice();
+  const SequenceId id = Read(*model);
+  const auto other = model->Open(20);
+  ASSERT_TRUE(other.ok()) << other.status();
+  const std::vector<Row> rows = Tree(id, *other);
+  const auto together = model->ForwardLogits(rows);
+  const auto alone = model->ForwardLogits(std::span(rows).first(2));
+  ASSERT_TRUE(together.ok() && alone.ok()) << together.status() << alone.status();
+  EXPECT_TRUE(alone->equal(together->narrow(0, 0, 2)));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     , DeviceModel,
     ::testing::Values(Case{"TinyFp32", testing::TinyConfig(), ComputeType::kFp32},

@@ -10,6 +10,13 @@
 #include "core/model/backend/cuda/cuda_kv_store.h"
 
 namespace pass {
+namespace {
+
+at::Tensor Joined(const std::vector<at::Tensor>& parts) {
+  return parts.size() == 1 ? parts.front() : at::cat(parts);
+}
+
+}  // namespace
 
 std::unique_ptr<DraftHead> CudaBackend::MakeDraftHead(const LookaheadHead& head, const at::Tensor& embedding,
                                                       const at::Tensor& lm_head) const {
@@ -41,7 +48,7 @@ StepOutputs CudaBackend::Run(const ForwardPlan& plan, const Step& step) {
     best.push_back(std::move(outputs.best));
   }
   if (states.empty()) return {};
-  return {.states = at::cat(states), .logits = at::cat(logits), .best = at::cat(best)};
+  return {.states = Joined(states), .logits = Joined(logits), .best = Joined(best)};
 }
 
 }  // namespace pass

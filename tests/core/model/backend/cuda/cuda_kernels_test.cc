@@ -60,7 +60,7 @@ class CudaKernels : public ::testing::Test {
                       .wanted = true,
                       .attention = {position, parent, length, pages_.data()}});
     }
-    for (int i = 0; i < 3; ++i) rows.push_back({.token = 40 + i, .wanted = true});
+    for (int i = 0; i < 3; ++i) rows.push_back({.token = 40 + i, .wanted = true, .attention = {}});
     const SlicedPlan plan(rows);
     line_ = plan.packed[0].to(own_->options().device());
     return std::make_unique<SlicePlan>(line_, plan.slices[0].shape);
