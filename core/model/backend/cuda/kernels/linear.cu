@@ -194,9 +194,9 @@ struct OfHeads {
   static int Blocks(const HeadsCall& call) { return call.linear.out / kOutStep; }
   __device__ static const LinearCall& LinearOf(const HeadsCall& call) { return call.linear; }
 
+  // Of the block's first four elements: their head and the first one. The other four are `distance` further on.
   struct Place {
-    int head, element,
-        other;  // `other`: of the element that `element` is paired with; or how far its neighbour is
+    int head, element, distance;
     bool rotated;
   };
   __device__ Place PlaceOf() const {
@@ -209,7 +209,7 @@ struct OfHeads {
   }
   __device__ int Output(int i) const {
     const Place place = PlaceOf();
-    return place.head * call.split.head_dim + place.element + i % kUnits + (i < kUnits ? 0 : place.other);
+    return place.head * call.split.head_dim + place.element + i % kUnits + (i < kUnits ? 0 : place.distance);
   }
   template <typename Value>
   __device__ void Write(int row, int unit, Value value) const {
@@ -227,7 +227,7 @@ struct OfHeads {
     const int element = place.element + unit;
     const auto write = [&](auto* to, auto converted) {
       to[element] = converted(first);
-      to[element + place.other] = converted(second);
+      to[element + place.distance] = converted(second);
     };
     const int key = place.head - split.heads, dim = split.head_dim;
     if (key < 0) {
