@@ -16,7 +16,7 @@ bool CudaKernelLinear::Takes(const at::Tensor& weight) {
   return weight.size(1) % cuda::kInStep == 0 && weight.size(0) % (2 * cuda::kOutStep) == 0;
 }
 
-CudaKernelLinear::CudaKernelLinear(at::Tensor weight, KernelTarget target)
+CudaKernelLinear::CudaKernelLinear(const at::Tensor& weight, KernelTarget target)
     : weight_(weight.contiguous()), target_(std::move(target)) {}
 
 void CudaKernelLinear::Adapt(const LowRank& adapter) {

@@ -15,7 +15,7 @@ class CudaKernelLinear final : public Linear {
   static bool Takes(const at::Tensor& weight);
 
   // `weight`: bf16 [out, in] on the device; kept.
-  CudaKernelLinear(at::Tensor weight, KernelTarget target);
+  CudaKernelLinear(const at::Tensor& weight, KernelTarget target);
 
   void SetBias(const at::Tensor& bias) override { bias_ = bias; }
   void Adapt(const LowRank& adapter) override;

@@ -16,6 +16,8 @@
 // Blocks follow each other, and each writes before it reads.
 #define __shared__ static thread_local
 
+// CUDA's names.
+// NOLINTBEGIN(readability-identifier-naming)
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
 };
@@ -31,6 +33,8 @@ struct alignas(16) float4 {
 struct alignas(8) uint2 {
   uint32_t x, y;
 };
+
+// NOLINTEND(readability-identifier-naming)
 
 namespace pass::cuda::emulated {
 

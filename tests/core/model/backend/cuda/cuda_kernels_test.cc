@@ -40,10 +40,10 @@ class CudaKernels : public ::testing::Test {
 
   at::TensorOptions bf16() const { return own_->options(); }
   at::TensorOptions fp32() const { return own_->options().dtype(at::kFloat); }
-  at::Tensor Bf16(std::vector<int64_t> sizes, double scale = 1) const {
+  at::Tensor Bf16(const std::vector<int64_t>& sizes, double scale = 1) const {
     return at::mul(at::randn(sizes, fp32()), scale).to(at::kBFloat16);
   }
-  at::Tensor Fp32(std::vector<int64_t> sizes) const { return at::randn(sizes, fp32()); }
+  at::Tensor Fp32(const std::vector<int64_t>& sizes) const { return at::randn(sizes, fp32()); }
 
   // Rows of one text of `length` committed tokens: a chain of nine, of which the third is followed by another branch, then
   // look-ahead rows, and beginnings of other texts.
