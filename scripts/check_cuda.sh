@@ -40,4 +40,4 @@ else
   fi
   [[ $said == "pass-bench: --device cuda: "* ]] || die "without a GPU pass-bench says: $said"
 fi
-say "core, its tests and pass-bench compile, link and load with torch $version and CUDA. Nothing ran on a GPU"
+say "core, its kernels, its tests and pass-bench compile, link and load with torch $version and CUDA. Nothing ran on a GPU"
