@@ -37,8 +37,8 @@ struct StepRow {
   int lookahead = 0;    // 1 to L: that look-ahead token in place of `token`
   bool wanted = false;  // whether its output is read
   AttentionRow attention;
-  int32_t room =
-      0;  // positions that the pages of its sequence have; what a row keeps beyond `committed` harms nobody
+  // Positions that the pages of its sequence have. A row may write to its own, since only committed ones are read.
+  int32_t room = 0;
 };
 
 // What the layers of one forward need of its rows, on the device. A backend's own plans hold more.

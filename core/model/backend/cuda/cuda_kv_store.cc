@@ -46,7 +46,7 @@ void CudaKvStore::Copy(std::span<const int> rows, std::span<const int32_t> pages
   for (size_t i = 0; i < rows.size(); ++i) {
     const int32_t position = first + static_cast<int32_t>(i);
     const int64_t own = (*own_slots_)[static_cast<size_t>(rows[i])];
-    const int64_t place = int64_t{pages[position / kPageTokens]} * kPageTokens + position % kPageTokens;
+    const int64_t place = PageSlot(pages.data(), position);
     if (own == place) continue;
     from.push_back(own);
     to.push_back(place);

@@ -1,7 +1,7 @@
 // Keys and values by slot, all layers in one tensor, so that a commit is two operators whatever the model's depth.
 //
-// Slot kNoSlot is zero and stays so; then come rows of a forward that have no place in a page; then whole pages, of which page p begins at slot
-// p * kPageTokens. A layer's page_keys and page_values are [slots, kv_heads, head_dim].
+// Slot kNoSlot is zero and stays so. Then come rows of a forward that have no place in a page. Then come whole pages: page p
+// begins at slot p * kPageTokens. A layer's page_keys and page_values are [slots, kv_heads, head_dim].
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/checkpoint/config.h"
+#include "core/kernels/attention_plan.h"
 #include "core/model/backend/kv_store.h"
 
 namespace pass {
@@ -17,6 +18,10 @@ namespace pass {
 inline constexpr int32_t kNoSlot = 0;
 // Of a forward's row.
 constexpr int64_t RowSlot(int64_t row) { return 1 + row; }
+// Of a position of the sequence with this page table.
+inline int32_t PageSlot(const int32_t* pages, int32_t position) {
+  return pages[position / kPageTokens] * kPageTokens + position % kPageTokens;
+}
 
 class CudaKvStore final : public KvStore {
  public:

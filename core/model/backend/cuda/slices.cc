@@ -39,21 +39,17 @@ class Line {
 // What an ordinary row reads of its sequence's pages.
 void FillFromPages(const AttentionRow& row, int32_t* table) {
   for (int32_t first = 0; first < row.committed; first += kPageTokens) {
-    const int32_t slot = row.pages[first / kPageTokens] * kPageTokens;
+    const int32_t slot = PageSlot(row.pages, first);
     const int32_t count = std::min<int32_t>(kPageTokens, row.committed - first);
     for (int32_t i = 0; i < count; ++i) table[first + i] = slot + i;
   }
-}
-
-int32_t SlotOf(const int32_t* pages, int32_t position) {
-  return pages[position / kPageTokens] * kPageTokens + position % kPageTokens;
 }
 
 // The first row of a position writes to the position's own place, so that committing it copies nothing. Look-ahead rows are never
 // committed.
 int32_t OwnSlot(const StepRow& row, int64_t index, std::unordered_set<int32_t>& taken) {
   if (row.lookahead == 0 && row.attention.position < row.room) {
-    const int32_t slot = SlotOf(row.attention.pages, row.attention.position);
+    const int32_t slot = PageSlot(row.attention.pages, row.attention.position);
     if (taken.insert(slot).second) return slot;
   }
   return static_cast<int32_t>(RowSlot(index));

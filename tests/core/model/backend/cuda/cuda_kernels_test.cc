@@ -23,6 +23,13 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
+struct Heads {
+  HeadShape shape;
+  int rotary;
+  int window;
+  int32_t length;
+};
+
 class CudaKernels : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -64,6 +71,14 @@ class CudaKernels : public ::testing::Test {
     const SlicedPlan plan(rows);
     line_ = plan.packed[0].to(own_->options().device());
     return std::make_unique<SlicePlan>(line_, plan.slices[0].shape);
+  }
+
+  // Those with windows scale their queries too.
+  RopeTables Tables(const Heads& heads) const {
+    if (heads.rotary == 0) return {};
+    const auto numbers = [&] { return Fp32({1024, heads.rotary / 2}); };
+    return {
+        .cos = numbers(), .sin = numbers(), .query_scales = heads.window > 0 ? Fp32({1024}) : at::Tensor()};
   }
 
   // Of the same bits twice, and close to the oracle's.
@@ -203,13 +218,6 @@ TEST_F(CudaKernels, PassOnWhatIsNoNumber) {
   EXPECT_TRUE(y[5].eq(64).all().item<bool>());
 }
 
-struct Heads {
-  HeadShape shape;
-  int rotary;
-  int window;
-  int32_t length;
-};
-
 std::vector<Heads> Shapes() {
   return {{{.heads = 9, .kv_heads = 3, .head_dim = 64}, 64, 0, 700},
           {{.heads = 14, .kv_heads = 2, .head_dim = 64}, 64, 0, 37},  // more queries than a block has
@@ -224,12 +232,7 @@ TEST_F(CudaKernels, RotateSplitAndAttend) {
     SCOPED_TRACE(::testing::Message() << shape.heads << " heads of " << shape.head_dim);
     const auto plan = Plan(heads.length);
     const int64_t slots = (kFirstPage + std::ssize(pages_)) * kPageTokens;
-    RopeTables tables;
-    if (heads.rotary > 0) {
-      tables = {
-          .cos = Fp32({1024, heads.rotary / 2}), .sin = Fp32({1024, heads.rotary / 2}), .query_scales = {}};
-      if (heads.window > 0) tables.query_scales = Fp32({1024});
-    }
+    const RopeTables tables = Tables(heads);
     const at::Tensor qkv = Bf16({kSliceRows, (shape.heads + 2 * shape.kv_heads) * shape.head_dim});
     const at::Tensor keys = Bf16({slots, shape.kv_heads, shape.head_dim}), values = Bf16(keys.sizes().vec());
     std::vector<at::Tensor> queries, outs;
@@ -257,12 +260,7 @@ TEST_F(CudaKernels, ProjectHeadsAsAProductAndASplitDo) {
     const auto plan = Plan(heads.length);
     const int64_t slots = (kFirstPage + std::ssize(pages_)) * kPageTokens;
     const int64_t out = (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
-    RopeTables tables;
-    if (heads.rotary > 0) {
-      tables = {
-          .cos = Fp32({1024, heads.rotary / 2}), .sin = Fp32({1024, heads.rotary / 2}), .query_scales = {}};
-      if (heads.window > 0) tables.query_scales = Fp32({1024});
-    }
+    const RopeTables tables = Tables(heads);
     const at::Tensor x = Bf16({kSliceRows, 96});
     const auto linear = own_->MakeLinear(Bf16({out, 96}, 0.1), std::nullopt);
     linear->SetBias(Fp32({out}));
