@@ -12,7 +12,7 @@ namespace pass {
 
 // Kernels, and the stream that they are to run on now.
 struct KernelTarget {
-  const cuda::Kernels* kernels;
+  const cuda::Kernels* kernels = nullptr;  // nullptr: there are none
   std::function<void*()> stream;
 };
 

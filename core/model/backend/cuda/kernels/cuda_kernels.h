@@ -1,9 +1,8 @@
 // Kernels of this project's own for a step on a GPU, in the shapes of a slice: kRows rows, whatever the batch (slices.h).
 //
-// Each .cu file is one operator of backend.h and is compiled twice: by nvcc for a device, where the build has it, and by the C++
-// compiler on an emulation of CUDA's language (emulation.h), so that tests run the same text without a device. Every output has
-// one order of sums, which depends on the widths of the model and on positions alone: a row's bits do not depend on its
-// neighbours.
+// The .cu files have operators of backend.h. Each is compiled twice: by nvcc for a device, where the build has it, and by the C++
+// compiler on an emulation of CUDA's language (emulation.h). So tests run the same text without a device. Every output has one
+// order of sums, which depends on the widths of the model and on positions alone: a row's bits do not depend on its neighbours.
 //
 // bf16 numbers are their 16 bits. Pointers are of the device's memory, 16 bytes aligned. `stream`: a cudaStream_t. Nothing waits.
 // Throws std::runtime_error where a launch fails. Thread: the engine's.
@@ -79,8 +78,8 @@ struct RopeSplitCall {
   uint16_t *keys, *values;
 };
 
-// As Backend::ProjectHeads: y is not written, and `split` has no qkv. Half of the rotated elements of a head are a multiple of 4,
-// its others of kOutStep.
+// As Backend::ProjectHeads: y is not written, and `split` has no qkv. rotary_half is a multiple of 4, and a head has a multiple of
+// kOutStep elements that are not rotated.
 struct HeadsCall {
   LinearCall linear;
   RopeSplitCall split;
