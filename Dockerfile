@@ -16,7 +16,7 @@ COPY . .
 ARG TORCH_PIP_ARGS=""
 ARG VARIANT
 RUN make deps TORCH_PIP_ARGS="${TORCH_PIP_ARGS}" \
-    && if [[ ${VARIANT} == cuda ]]; then scripts/deps.sh cuda-compiler; fi \
+    && if [ "${VARIANT}" = cuda ]; then scripts/deps.sh cuda-compiler; fi \
     && make build TORCH_PIP_ARGS="${TORCH_PIP_ARGS}" \
     && deploy/image/assemble.sh --variant "${VARIANT}" /rootfs
 
