@@ -3,7 +3,7 @@
 //   pass-bench compare --model M    methods beside plain decoding, over sets of prompts
 //   pass-bench verify --model M     that no method changes a byte; exit code 1 if one does
 //   pass-bench greedy --model M     greedy text beside that of the CPU in fp32; exit code 1 if they differ by more than ties
-//   pass-bench quality --model M    perplexity and agreement of --weights beside those of the compute type
+//   pass-bench quality --model M    perplexity and agreement of --weights beside those of the compute type, or of that beside fp32
 // Markdown on stdout, progress on stderr, JSON in a file if asked for.
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -216,13 +216,14 @@ absl::Status RunGreedy(const Flags& flags) {
   return absl::OkStatus();
 }
 
-// The reference is the same model without --weights.
+// The reference is the same model without --weights, or in fp32 if there are none.
 absl::Status RunQuality(const Flags& flags) {
-  if (flags.weights.empty()) {
-    return absl::InvalidArgumentError("there is nothing to compare: give --weights w8, w4 or as-stored");
+  if (flags.weights.empty() && flags.fp32) {
+    return absl::InvalidArgumentError("fp32 is the reference itself: give --weights, or leave --fp32 out");
   }
   PASS_ASSIGN_OR_RETURN(const Inputs inputs, ReadInputs(flags, {}, {}));
   Flags plain = flags;
+  plain.fp32 = flags.fp32 || flags.weights.empty();
   plain.weights.clear();
   PASS_ASSIGN_OR_RETURN(const LoadedModel reference, Load(plain));
   PASS_ASSIGN_OR_RETURN(const std::vector<Quality> qualities,
@@ -306,8 +307,9 @@ CLI::App* AddGreedy(CLI::App& app, Flags& flags) {
 }
 
 CLI::App* AddQuality(CLI::App& app, Flags& flags) {
-  CLI::App* quality =
-      AddCommand(app, "quality", "how near --weights is to the compute type, over texts", flags);
+  CLI::App* quality = AddCommand(
+      app, "quality",
+      "how near --weights is to the compute type, or without it the compute type to fp32, over texts", flags);
   AddPrompts(quality, flags);
   return quality;
 }

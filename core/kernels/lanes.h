@@ -152,20 +152,24 @@ inline bool AnyAbove(const Lanes& x, float bound) {
   return any;
 }
 
-// The same of whole numbers; loops that GCC vectorises.
+// The same of whole numbers; without AVX-512 loops that GCC vectorises.
 inline int32_t SumLanes(const IntLanes& x) {
   int32_t numbers[kLanes], sum = 0;
   __builtin_memcpy(numbers, &x, sizeof(numbers));
   for (const int32_t number : numbers) sum += number;
   return sum;
 }
-inline int32_t MaxLanes(const IntLanes& x) {
-  int32_t numbers[kLanes];
-  __builtin_memcpy(numbers, &x, sizeof(numbers));
-  int32_t most = numbers[0];
-  for (const int32_t number : numbers) most = std::max(most, number);
-  return most;
+#if defined(__AVX512F__)
+inline IntLanes Larger(const IntLanes& a, const IntLanes& b) {
+  return (IntLanes)_mm512_maskz_max_epi32(0xffff, (__m512i)a, (__m512i)b);
 }
+inline int32_t MaxLanes(IntLanes x) {
+  x = Larger(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  x = Larger(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  x = Larger(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  return std::max(x[0], x[1]);
+}
+#else
 inline IntLanes Larger(const IntLanes& a, const IntLanes& b) {
   int32_t numbers[kLanes], others[kLanes];
   __builtin_memcpy(numbers, &a, sizeof(numbers));
@@ -175,6 +179,14 @@ inline IntLanes Larger(const IntLanes& a, const IntLanes& b) {
   __builtin_memcpy(&larger, numbers, sizeof(larger));
   return larger;
 }
+inline int32_t MaxLanes(const IntLanes& x) {
+  int32_t numbers[kLanes];
+  __builtin_memcpy(numbers, &x, sizeof(numbers));
+  int32_t most = numbers[0];
+  for (const int32_t number : numbers) most = std::max(most, number);
+  return most;
+}
+#endif
 
 }  // namespace
 }  // namespace pass::kernels::PASS_KERNEL_ISA

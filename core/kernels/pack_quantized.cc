@@ -140,8 +140,7 @@ GroupLanes Load(std::span<const float> values) {
 void PackQuantizedOutput(QuantizedForm form, const QuantizedOutput& output, int64_t column,
                          std::byte* block) {
   const auto in = static_cast<int64_t>(output.codes.size());
-  const int64_t scales = kGroup / ScaleGroup(form),
-                first_code = QuantizedGroupBytes(form) - kLinearBlock * kGroup / (HasFourBits(form) ? 2 : 1);
+  const int64_t scales = kGroup / ScaleGroup(form), first_code = QuantizedGroupBytes(form) - CodeBytes(form);
   const auto put = [](std::byte* to, uint16_t half) { std::memcpy(to, &half, sizeof(half)); };
   for (int64_t g = 0; g < QuantizedGroups(in); ++g, block += QuantizedGroupBytes(form)) {
     for (int64_t s = 0; s < scales; ++s) {
@@ -166,6 +165,7 @@ void PackQuantizedOutput(QuantizedForm form, const QuantizedOutput& output, int6
 template <typename T>
 void PackQuantized(QuantizedForm form, const T* weight, int64_t out, int64_t in, std::byte* packed,
                    int64_t begin, int64_t end) {
+  if (form == QuantizedForm::k16) return PackSixteenBits(weight, out, in, packed, begin, end);
   PASS_CHECK(form == QuantizedForm::k8 || form == QuantizedForm::k4Minimum);
   const auto groups = static_cast<size_t>(QuantizedGroups(in));
   std::vector<float> values(static_cast<size_t>(in));

@@ -1,4 +1,4 @@
-// The inputs of quantised weights, rounded to int8 by row and group, and the table of an instruction set; see quantized.h.
+// The inputs of quantised weights, rounded by row and group, and the table of an instruction set; see quantized.h.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -18,8 +18,9 @@ static_assert(kHalf == kLanes);
 // Of a smaller magnitude the reciprocal might be infinite: such a group counts as zeros.
 constexpr float kLeastMagnitude = 1e-35f;
 constexpr int32_t kInfinity = 0x7f800000;
+constexpr int32_t kOne = 127;  // the exponent of 1
 
-// To nearest even, of magnitudes up to 127.
+// To nearest even, of magnitudes that int32 holds.
 inline IntLanes Round(Lanes x) {
 #if defined(__AVX512F__)
   return (IntLanes)_mm512_maskz_cvtps_epi32(0xffff, (__m512)x);
@@ -79,14 +80,38 @@ void QuantizeGroup(Lanes first, Lanes second, InputGroup* group) {
 #endif
 }
 
+// Scales are powers of two, so that nothing is lost but low bits of small numbers.
+void QuantizeGroup(Lanes first, Lanes second, WideInputGroup* group) {
+  const int32_t exponent = LargestMagnitude(first, second) >> 23;
+  float inverse = 0.0f;
+  group->scale = 0.0f;
+  if (exponent == kInfinity >> 23) {
+    group->scale = std::numeric_limits<float>::quiet_NaN();
+    first = second = Lanes{};
+  } else if (exponent > kCodeExponent) {
+    group->scale = std::bit_cast<float>((exponent - kCodeExponent) << 23);
+    inverse = std::bit_cast<float>((2 * kOne - (exponent - kCodeExponent)) << 23);
+  }
+  typedef int16_t ShortLanes __attribute__((vector_size(kLanes * sizeof(int16_t))));
+  const Lanes halves[2] = {first, second};
+  for (int half = 0; half < 2; ++half) {
+    const IntLanes most = IntLanes{} + kMostCode;
+    IntLanes codes = Round(halves[half] * inverse);
+    codes = codes > most ? most : codes;
+    codes = codes < -most ? -most : codes;
+    const ShortLanes shorts = __builtin_convertvector(codes, ShortLanes);
+    std::memcpy(group->codes + half * kHalf, &shorts, sizeof(shorts));
+  }
+}
+
 }  // namespace
 
-template <typename T>
+template <typename Group, typename T>
 void QuantizeRows(const T* x, int64_t rows, int64_t in, std::byte* quantized, int64_t begin, int64_t end) {
-  auto* groups = reinterpret_cast<InputGroup*>(quantized);
+  auto* groups = reinterpret_cast<Group*>(quantized);
   for (int64_t row = begin; row < end; ++row) {
     const T* from = x + row * in;
-    InputGroup* to = groups + row;
+    Group* to = groups + row;
     for (int64_t i = 0; i < in; i += kQuantizedGroup, to += rows) {
       const int64_t count = in - i;
       const Lanes second = count > kHalf ? LoadWide(from + i + kHalf, count - kHalf) : Lanes{};
@@ -99,7 +124,9 @@ namespace {
 
 template <typename T>
 constexpr QuantizedTable<T> MakeTable() {
-  return {.group_bytes = sizeof(InputGroup), .quantize = &QuantizeRows<T>, .multiply = &MultiplyQuantized<T>};
+  return {.eight_bits = {sizeof(InputGroup), &QuantizeRows<InputGroup, T>},
+          .sixteen_bits = {sizeof(WideInputGroup), &QuantizeRows<WideInputGroup, T>},
+          .multiply = &MultiplyQuantized<T>};
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace pass::kernels::PASS_KERNEL_ISA {
 
-// 32 inputs of a row, rounded. They lie [groups][rows], so that a tile of rows finds a group in one place.
+// 32 inputs of a row, rounded to eight bits. They lie [groups][rows], so that a tile of rows finds a group in one place.
 struct InputGroup {
   int8_t codes[kQuantizedGroup];
   float scale;
@@ -22,7 +22,14 @@ struct InputGroup {
 #endif
 };
 
-template <typename T>
+// The same, rounded to sixteen bits.
+struct WideInputGroup {
+  int16_t codes[kQuantizedGroup];
+  float scale;
+};
+
+// Group: one of these.
+template <typename Group, typename T>
 void QuantizeRows(const T* x, int64_t rows, int64_t in, std::byte* quantized, int64_t begin, int64_t end);
 
 template <typename T>

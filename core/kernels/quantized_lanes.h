@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "core/kernels/lanes.h"
 #include "core/kernels/quantized_kernels.h"
@@ -16,8 +17,9 @@ namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
 
 constexpr int kBlockRegisters = kLinearBlock / kRegisterWidth;
-constexpr int kQuads = kQuantizedGroup / 4;       // of a group: four inputs that a lane takes at once
-constexpr int64_t kQuadBytes = 4 * kLinearBlock;  // codes of 8 bits of four inputs, of 4 bits of eight
+constexpr int kQuads = kQuantizedGroup / 4;  // of a group: four inputs that a lane takes at once
+constexpr int64_t kQuadBytes =
+    4 * kLinearBlock;  // codes of 16 bits of two inputs, of 8 bits of four, of 4 bits of eight
 constexpr int64_t kScaleBytes = 2 * kLinearBlock;
 constexpr int64_t kLine = 64, kAhead = 8192;  // bytes
 constexpr int kLevel2 = 2;                    // where to, as __builtin_prefetch counts
@@ -29,17 +31,32 @@ template <QuantizedForm kForm>
 constexpr int kParts = static_cast<int>(kQuantizedGroup / ScaleGroup(kForm));
 
 template <QuantizedForm kForm>
-constexpr int64_t kCodesAt = QuantizedGroupBytes(kForm) -
-                             (HasFourBits(kForm) ? kQuads / 2 : kQuads) * kQuadBytes;  // of a group
+constexpr int64_t kCodesAt = QuantizedGroupBytes(kForm) - CodeBytes(kForm);  // of a group
+
+template <QuantizedForm kForm>
+using InputOf = std::conditional_t<HasSixteenBits(kForm), WideInputGroup, InputGroup>;
 
 // Rows of one block.
 struct BlockRows {
-  const InputGroup* x;  // of the first row
-  int64_t all_rows;     // of the forward: groups are so far apart
+  const std::byte* x;  // InputOf the form, of the first row
+  int64_t all_rows;    // of the forward: groups are so far apart
   const std::byte* block;
   int64_t groups;
-  const std::byte* ahead;  // weights that are asked for: so many lines with each group
-  int64_t lines;
+  const std::byte* ahead;  // weights that are asked for,
+  int64_t step;            // so many bytes further with each kQuadBytes of codes that are read
+};
+
+// Asks for weights one by one, beside the products: asked for at once they would wait for each other, and the products for them.
+struct Ahead {
+  const std::byte* at;
+  int64_t step;
+
+  template <int kColumns>
+  PASS_INLINE void Ask() {
+    __builtin_prefetch(at, 0, kLevel2);
+    if constexpr (kColumns == kBlockRegisters) __builtin_prefetch(at + kLine, 0, kLevel2);
+    at += step;
+  }
 };
 
 PASS_INLINE BitRegister LoadBits(const std::byte* from) { return (BitRegister)LoadRegister(from); }
@@ -60,6 +77,13 @@ PASS_INLINE Register LoadHalves(const std::byte* from) {
 #endif
 }
 
+// The scales of some outputs: kRegisterWidth of them.
+template <QuantizedForm kForm>
+PASS_INLINE Register LoadScales(const std::byte* from) {
+  if constexpr (HasSixteenBits(kForm)) return WidenRegister(reinterpret_cast<const Bf16*>(from));
+  return LoadHalves(from);
+}
+
 // Two quads of inputs from eight nibbles of each output.
 PASS_INLINE void SplitNibbles(const std::byte* codes, BitRegister* low, BitRegister* high) {
   const BitRegister packed = LoadBits(codes);
@@ -69,18 +93,21 @@ PASS_INLINE void SplitNibbles(const std::byte* codes, BitRegister* low, BitRegis
 
 // What the codes' zero adds to the sum of products with part `part` of a group.
 template <QuantizedForm kForm>
-PASS_INLINE IntRegister StartOf(const InputGroup& x, int part) {
-  if constexpr (HasMinimum(kForm)) return IntRegister{};
-  if constexpr (kParts < kForm >> 1) return x.start8_halves[part] - IntRegister{};
-  return (HasFourBits(kForm) ? x.start4 : x.start8) - IntRegister{};
+PASS_INLINE IntRegister StartOf([[maybe_unused]] const InputOf<kForm>& x, [[maybe_unused]] int part) {
+  if constexpr (HasMinimum(kForm) || HasSixteenBits(kForm)) {
+    return IntRegister{};
+  } else {
+    if constexpr (kParts < kForm >> 1) return x.start8_halves[part] - IntRegister{};
+    return (HasFourBits(kForm) ? x.start4 : x.start8) - IntRegister{};
+  }
 }
 
 // What products that share a scale add to y, of kRows rows and kColumns registers of outputs.
-template <int kRows, int kColumns>
-PASS_INLINE void AddProducts(const std::byte* scales, const InputGroup* x,
+template <QuantizedForm kForm, int kRows, int kColumns>
+PASS_INLINE void AddProducts(const std::byte* scales, const InputOf<kForm>* x,
                              const IntRegister (&sums)[kRows][kColumns], Register (&y)[kRows][kColumns]) {
   for (int c = 0; c < kColumns; ++c) {
-    const Register scale = LoadHalves(scales + c * kRegisterWidth * 2);
+    const Register scale = LoadScales<kForm>(scales + c * kRegisterWidth * 2);
     for (int r = 0; r < kRows; ++r) {
       y[r][c] = MultiplyAdd(__builtin_convertvector(sums[r][c], Register), scale * x[r].scale, y[r][c]);
     }
@@ -110,6 +137,8 @@ PASS_INLINE void ForForm(QuantizedForm form, F f) {
       return f.template operator()<QuantizedForm::k4>();
     case QuantizedForm::k4Minimum:
       return f.template operator()<QuantizedForm::k4Minimum>();
+    case QuantizedForm::k16:
+      return f.template operator()<QuantizedForm::k16>();
   }
 }
 

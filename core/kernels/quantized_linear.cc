@@ -4,13 +4,17 @@
 namespace pass::kernels::PASS_KERNEL_ISA {
 namespace {
 
-// How many registers hold sums of products: each has one of floats beside it.
+// How many registers hold sums of products. Each has one of floats beside it, which leaves no room for more; but where a group
+// is many products of one sum, as of 16 bits, the floats may wait in memory meanwhile.
 #if defined(__AVX512F__)
-constexpr int kSums = 12, kMostColumns = 2;
+constexpr int kSums = 12, kWideSums = 24, kMostColumns = 2;
 #else
-constexpr int kSums = 8, kMostColumns = 4;
+constexpr int kSums = 8, kWideSums = 8, kMostColumns = 4;
 #endif
-constexpr int kMostRows = kSums;
+constexpr int kMostRows = 12;
+
+constexpr int SumsOf(QuantizedForm form) { return HasSixteenBits(form) ? kWideSums : kSums; }
+constexpr int MostRowsOf(QuantizedForm form) { return std::min(SumsOf(form), kMostRows); }
 
 PASS_INLINE IntRegister Repeat(const void* four_bytes) {
   int32_t value;
@@ -28,7 +32,7 @@ PASS_INLINE void MultiplyQuad(BitRegister codes, const int8_t* inputs, IntRegist
           : "v"(codes), "m"(*reinterpret_cast<const FourBytes*>(inputs)));
 }
 #else
-// Sums of two products of 16-bit numbers.
+// Sums of two products of signed 16-bit numbers.
 PASS_INLINE IntRegister MultiplyPairs(BitRegister a, IntRegister b) {
 #if defined(__AVX512F__)
   return (IntRegister)_mm512_madd_epi16((__m512i)a, (__m512i)b);
@@ -37,11 +41,19 @@ PASS_INLINE IntRegister MultiplyPairs(BitRegister a, IntRegister b) {
 #elif defined(__SSE2__)
   return (IntRegister)_mm_madd_epi16((__m128i)a, (__m128i)b);
 #else
-  return (IntRegister)(a & 0xffffu) * (b << 16 >> 16) +
-         (IntRegister)(a >> 16) * (b >> 16);  // a: codes, below 2^15
+  return ((IntRegister)a << 16 >> 16) * (b << 16 >> 16) + ((IntRegister)a >> 16) * (b >> 16);
 #endif
 }
 #endif
+
+// The sums plus products of pairs.
+PASS_INLINE void AddPairs(BitRegister weights, IntRegister inputs, IntRegister& sums) {
+#if defined(__AVX512VNNI__)  // GCC 12 copies sums around its intrinsic
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(weights), "v"(inputs));
+#else
+  sums += MultiplyPairs(weights, inputs);
+#endif
+}
 
 // Some sums of products with weights' codes: of kRows rows, kColumns registers of outputs.
 template <int kRows, int kColumns>
@@ -49,7 +61,7 @@ struct Sums {
   IntRegister of[kRows][kColumns];
 
   template <QuantizedForm kForm>
-  PASS_INLINE void Start(const InputGroup* x, int part) {
+  PASS_INLINE void Start(const InputOf<kForm>* x, int part) {
     for (int r = 0; r < kRows; ++r) {
       for (int c = 0; c < kColumns; ++c) of[r][c] = StartOf<kForm>(x[r], part);
     }
@@ -70,22 +82,41 @@ struct Sums {
     for (int r = 0; r < kRows; ++r) {
       const IntRegister even_inputs = Repeat(x[r].pairs[quad][0]), odd_inputs = Repeat(x[r].pairs[quad][1]);
       for (int c = 0; c < kColumns; ++c) {
-        of[r][c] += MultiplyPairs(even[c], even_inputs);
-        of[r][c] += MultiplyPairs(odd[c], odd_inputs);
+        AddPairs(even[c], even_inputs, of[r][c]);
+        AddPairs(odd[c], odd_inputs, of[r][c]);
       }
     }
 #endif
   }
 };
 
+template <int kColumns>
+PASS_INLINE void LoadColumns(const std::byte* codes, BitRegister (&weights)[kColumns]) {
+  for (int c = 0; c < kColumns; ++c)
+    weights[c] = LoadBits(codes + c * static_cast<int64_t>(sizeof(BitRegister)));
+}
+
+template <int kRows, int kColumns>
+PASS_INLINE void AddSixteenBits(const std::byte* codes, const WideInputGroup* x, Sums<kRows, kColumns>& sums,
+                                Ahead& ahead) {
+  for (int pair = 0; pair < kQuantizedGroup / 2; ++pair) {
+    ahead.Ask<kColumns>();
+    BitRegister weights[kColumns];
+    LoadColumns(codes + pair * kQuadBytes, weights);
+    for (int r = 0; r < kRows; ++r) {
+      const IntRegister inputs = Repeat(x[r].codes + 2 * pair);
+      for (int c = 0; c < kColumns; ++c) AddPairs(weights[c], inputs, sums.of[r][c]);
+    }
+  }
+}
+
 template <int kRows, int kColumns>
 PASS_INLINE void AddEightBits(const std::byte* codes, const InputGroup* x, int begin, int end,
-                              Sums<kRows, kColumns>& sums) {
+                              Sums<kRows, kColumns>& sums, Ahead& ahead) {
   for (int quad = begin; quad < end; ++quad) {
+    ahead.Ask<kColumns>();
     BitRegister weights[kColumns];
-    for (int c = 0; c < kColumns; ++c) {
-      weights[c] = LoadBits(codes + quad * kQuadBytes + c * static_cast<int64_t>(sizeof(BitRegister)));
-    }
+    LoadColumns(codes + quad * kQuadBytes, weights);
     sums.Add(weights, x, quad);
   }
 }
@@ -116,9 +147,11 @@ PASS_INLINE IntRegister AddShorts(IntRegister a, IntRegister b) {
 }
 
 template <int kRows, int kColumns>
-PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<kRows, kColumns>& sums) {
+PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<kRows, kColumns>& sums,
+                             Ahead& ahead) {
   IntRegister shorts[kRows][kColumns] = {};
   for (int quad = 0; quad < kQuads; quad += 2) {
+    ahead.Ask<kColumns>();
     BitRegister low[kColumns], high[kColumns];
     SplitColumns(codes + quad / 2 * kQuadBytes, low, high);
     for (int r = 0; r < kRows; ++r) {
@@ -137,8 +170,10 @@ PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<k
 }
 #else
 template <int kRows, int kColumns>
-PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<kRows, kColumns>& sums) {
+PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<kRows, kColumns>& sums,
+                             Ahead& ahead) {
   for (int quad = 0; quad < kQuads; quad += 2) {
+    ahead.Ask<kColumns>();
     BitRegister low[kColumns], high[kColumns];
     SplitColumns(codes + quad / 2 * kQuadBytes, low, high);
     sums.Add(low, x, quad);
@@ -148,20 +183,22 @@ PASS_INLINE void AddFourBits(const std::byte* codes, const InputGroup* x, Sums<k
 #endif
 
 template <QuantizedForm kForm, int kRows, int kColumns>
-PASS_INLINE void AddGroup(const std::byte* group, int column, const InputGroup* x,
-                          Register (&y)[kRows][kColumns]) {
+PASS_INLINE void AddGroup(const std::byte* group, int column, const InputOf<kForm>* x,
+                          Register (&y)[kRows][kColumns], Ahead& ahead) {
   constexpr int kPartQuads = kQuads / kParts<kForm>;
   const std::byte* scales = group + column * kRegisterWidth * 2;
   const std::byte* codes = group + kCodesAt<kForm> + column * kRegisterWidth * 4;
   for (int part = 0; part < kParts<kForm>; ++part) {
     Sums<kRows, kColumns> sums;
     sums.template Start<kForm>(x, part);
-    if constexpr (HasFourBits(kForm)) {
-      AddFourBits(codes, x, sums);
+    if constexpr (HasSixteenBits(kForm)) {
+      AddSixteenBits(codes, x, sums, ahead);
+    } else if constexpr (HasFourBits(kForm)) {
+      AddFourBits(codes, x, sums, ahead);
     } else {
-      AddEightBits(codes, x, part * kPartQuads, (part + 1) * kPartQuads, sums);
+      AddEightBits(codes, x, part * kPartQuads, (part + 1) * kPartQuads, sums, ahead);
     }
-    AddProducts(scales + part * kScaleBytes, x, sums.of, y);
+    AddProducts<kForm>(scales + part * kScaleBytes, x, sums.of, y);
   }
   if constexpr (HasMinimum(kForm)) AddMinima(scales + kScaleBytes, x, y);
 }
@@ -169,29 +206,31 @@ PASS_INLINE void AddGroup(const std::byte* group, int column, const InputGroup* 
 template <QuantizedForm kForm, int kRows, int kColumns>
 void MultiplyColumns(const BlockRows& tile, int column, float (*sums)[kLinearBlock]) {
   Register y[kRows][kColumns] = {};
-  const std::byte *group = tile.block, *ahead = tile.ahead;
-  const InputGroup* x = tile.x;
+  const std::byte* group = tile.block;
+  Ahead ahead{tile.ahead, tile.step};
+  const auto* x = reinterpret_cast<const InputOf<kForm>*>(tile.x);
   for (int64_t g = 0; g < tile.groups; ++g, x += tile.all_rows, group += QuantizedGroupBytes(kForm)) {
-    for (int64_t line = 0; line < tile.lines; ++line, ahead += kLine) __builtin_prefetch(ahead, 0, kLevel2);
-    AddGroup<kForm, kRows, kColumns>(group, column, x, y);
+    AddGroup<kForm, kRows, kColumns>(group, column, x, y, ahead);
   }
   for (int r = 0; r < kRows; ++r) std::memcpy(sums[r] + column * kRegisterWidth, y[r], sizeof(y[r]));
 }
 
-constexpr int ColumnsFor(int rows) {
+constexpr int ColumnsFor(QuantizedForm form, int rows) {
   int columns = kMostColumns;
-  while (columns > 1 && columns * rows > kSums) columns /= 2;
+  while (columns > 1 && columns * rows > SumsOf(form)) columns /= 2;
   return columns;
 }
 
 // How often a tile goes over its block.
-constexpr int64_t PassesFor(int64_t rows) { return kBlockRegisters / ColumnsFor(static_cast<int>(rows)); }
+constexpr int64_t PassesFor(QuantizedForm form, int64_t rows) {
+  return kBlockRegisters / ColumnsFor(form, static_cast<int>(rows));
+}
 
 void MultiplyTile(QuantizedForm form, int64_t rows, BlockRows tile, int64_t ahead_bytes,
                   float (*sums)[kLinearBlock]) {
   ForForm(form, [&]<QuantizedForm kForm>() {
-    ForRows<kMostRows>(rows, [&]<int kRows>() {
-      constexpr int kColumns = ColumnsFor(kRows);
+    ForRows<MostRowsOf(kForm)>(rows, [&]<int kRows>() {
+      constexpr int kColumns = ColumnsFor(kForm, kRows);
       for (int column = 0; column < kBlockRegisters; column += kColumns) {
         MultiplyColumns<kForm, kRows, kColumns>(tile, column, sums);
         tile.ahead += ahead_bytes;
@@ -207,12 +246,14 @@ void MultiplyTile(QuantizedForm form, int64_t rows, BlockRows tile, int64_t ahea
 template <typename T>
 void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t end) {
   const int64_t block_bytes = QuantizedBlockBytes(data.form, data.in), groups = QuantizedGroups(data.in);
-  const int64_t tiles = (data.rows + kMostRows - 1) / kMostRows;
+  const int64_t most_rows = MostRowsOf(data.form), tiles = (data.rows + most_rows - 1) / most_rows;
+  const int64_t row_bytes = HasSixteenBits(data.form) ? sizeof(WideInputGroup) : sizeof(InputGroup);
   int64_t passes = 0;
   for (int64_t t = 0; t < tiles; ++t)
-    passes += PassesFor(data.rows / tiles + (t < data.rows % tiles ? 1 : 0));
-  const int64_t group_lines = QuantizedGroupBytes(data.form) / kLine;
-  const int64_t lines = (group_lines + passes - 1) / passes;
+    passes += PassesFor(data.form, data.rows / tiles + (t < data.rows % tiles ? 1 : 0));
+  const int64_t group_bytes = QuantizedGroupBytes(data.form), steps = CodeBytes(data.form) / kQuadBytes;
+  const int64_t step = (group_bytes + steps * passes - 1) / (steps * passes);
+  const int64_t pass_bytes = groups * steps * step;
   for (int64_t block = begin; block < end; ++block) {
     const std::byte* packed = data.packed + block * block_bytes;
     const std::byte* ahead = packed + (passes == 1 ? kAhead : block_bytes);
@@ -221,14 +262,14 @@ void MultiplyQuantized(const QuantizedData& data, T* y, int64_t begin, int64_t e
       const int64_t rows = data.rows / tiles + (t < data.rows % tiles ? 1 : 0);
       float sums[kMostRows][kLinearBlock];
       MultiplyTile(data.form, rows,
-                   {.x = reinterpret_cast<const InputGroup*>(data.x) + row,
+                   {.x = data.x + row * row_bytes,
                     .all_rows = data.rows,
                     .block = packed,
                     .groups = groups,
                     .ahead = ahead,
-                    .lines = lines},
-                   lines * groups * kLine, sums);
-      ahead += PassesFor(rows) * lines * groups * kLine;
+                    .step = step},
+                   pass_bytes, sums);
+      ahead += PassesFor(data.form, rows) * pass_bytes;
       StoreRows(sums, rows, data, row, block, y);
       row += rows;
     }

@@ -16,8 +16,8 @@
 namespace pass::kernels {
 namespace {
 
-constexpr QuantizedForm kForms[] = {QuantizedForm::k8, QuantizedForm::k8Halves, QuantizedForm::k8Minimum,
-                                    QuantizedForm::k4, QuantizedForm::k4Minimum};
+constexpr QuantizedForm kForms[] = {QuantizedForm::k8, QuantizedForm::k8Halves,  QuantizedForm::k8Minimum,
+                                    QuantizedForm::k4, QuantizedForm::k4Minimum, QuantizedForm::k16};
 
 // A weight [out, in] in plain numbers and packed.
 struct Weight {
@@ -27,7 +27,49 @@ struct Weight {
   std::vector<std::byte> packed;
 };
 
+// Without the values that the packed ones stand for.
+template <typename T>
+Weight Pack(QuantizedForm form, const std::vector<T>& plain, int64_t out, int64_t in) {
+  Weight weight{form, out, in, {}, {}};
+  weight.packed.resize(LinearBlocks(out) * QuantizedBlockBytes(form, in), std::byte{0xff});
+  PackQuantized(form, plain.data(), out, in, weight.packed.data(), 0, LinearBlocks(out));
+  return weight;
+}
+
+// x in sixteen bits beside others of the largest magnitude: in double, as the kernels round it.
+double RoundedToSixteenBits(float x, float largest) {
+  if (largest == 0) return 0;
+  const double scale = std::ldexp(1.0, std::ilogb(largest) - kCodeExponent);
+  return std::clamp<double>(std::nearbyint(x / scale), -kMostCode, kMostCode) * scale;
+}
+
+// Numbers in groups of 32 of a row of `in`, each as round(number, the group's largest magnitude).
+template <typename Round>
+std::vector<double> RoundGroups(const std::vector<float>& x, int64_t in, Round round) {
+  std::vector<double> rounded(x.size());
+  for (size_t row = 0; row < x.size(); row += in) {
+    for (int64_t g = 0; g < in; g += kQuantizedGroup) {
+      const int64_t end = std::min(in, g + kQuantizedGroup);
+      float largest = 0;
+      for (int64_t i = g; i < end; ++i) largest = std::max(largest, std::abs(x[row + i]));
+      for (int64_t i = g; i < end; ++i) rounded[row + i] = round(x[row + i], largest);
+    }
+  }
+  return rounded;
+}
+
+// Numbers of many magnitudes, which are rounded.
+Weight RandomSixteenBits(int64_t out, int64_t in, std::mt19937& random) {
+  std::normal_distribution<float> normal;
+  std::vector<float> plain(out * in);
+  for (float& value : plain) value = normal(random) * std::exp2(normal(random) * 3);
+  Weight weight = Pack(QuantizedForm::k16, plain, out, in);
+  weight.values = RoundGroups(plain, in, RoundedToSixteenBits);
+  return weight;
+}
+
 Weight RandomWeight(QuantizedForm form, int64_t out, int64_t in, std::mt19937& random) {
+  if (form == QuantizedForm::k16) return RandomSixteenBits(out, in, random);
   Weight weight{form, out, in, std::vector<double>(out * in), {}};
   weight.packed.resize(LinearBlocks(out) * QuantizedBlockBytes(form, in));
   std::normal_distribution<float> normal;
@@ -63,8 +105,9 @@ template <typename T>
 std::vector<T> Multiply(Isa isa, const Weight& weight, const std::vector<T>& x, int64_t rows,
                         int64_t padding = 0) {
   const QuantizedTable<T>& table = QuantizedTableOf<T>(isa);
-  std::vector<std::byte> quantized(QuantizedGroups(weight.in) * rows * table.group_bytes);
-  table.quantize(x.data(), rows, weight.in, quantized.data(), 0, rows);
+  const InputRounding<T>& inputs = table.inputs(weight.form);
+  std::vector<std::byte> quantized(QuantizedGroups(weight.in) * rows * inputs.group_bytes);
+  inputs.quantize(x.data(), rows, weight.in, quantized.data(), 0, rows);
   std::vector<T> y(rows * (weight.out + padding));
   for (T& value : y) Set(-1.0f, &value);
   table.multiply({weight.form, weight.packed.data(), weight.out, weight.in, quantized.data(), rows,
@@ -74,20 +117,12 @@ std::vector<T> Multiply(Isa isa, const Weight& weight, const std::vector<T>& x, 
 }
 
 // Inputs as the kernels round them, in double.
-std::vector<double> Rounded(const std::vector<float>& x, int64_t in) {
-  std::vector<double> rounded(x.size());
-  for (size_t row = 0; row < x.size(); row += in) {
-    for (int64_t g = 0; g < in; g += kQuantizedGroup) {
-      const int64_t end = std::min(in, g + kQuantizedGroup);
-      float largest = 0;
-      for (int64_t i = g; i < end; ++i) largest = std::max(largest, std::abs(x[row + i]));
-      const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-      for (int64_t i = g; i < end; ++i) {
-        rounded[row + i] = std::nearbyint(x[row + i] * inverse) * (largest / 127.0f);
-      }
-    }
-  }
-  return rounded;
+std::vector<double> Rounded(QuantizedForm form, const std::vector<float>& x, int64_t in) {
+  if (HasSixteenBits(form)) return RoundGroups(x, in, RoundedToSixteenBits);
+  return RoundGroups(x, in, [](float value, float largest) -> double {
+    const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    return std::nearbyint(value * inverse) * (largest / 127.0f);
+  });
 }
 
 class QuantizedKernels : public ::testing::TestWithParam<Isa> {};
@@ -104,7 +139,7 @@ TEST_P(QuantizedKernels, GiveThePlainFormulation) {
         SCOPED_TRACE(::testing::Message()
                      << "form " << int(form) << ", " << out << " x " << in << ", " << rows << " rows");
         const std::vector<float> x = Random(rows * in, random);
-        const std::vector<double> rounded = Rounded(x, in);
+        const std::vector<double> rounded = Rounded(form, x, in);
         constexpr int64_t kPadding = 3;
         const std::vector<float> y = Multiply(GetParam(), weight, x, rows, kPadding);
         for (int64_t row = 0; row < rows; ++row) {
@@ -140,8 +175,9 @@ TEST_P(QuantizedKernels, GiveARowTheSameBitsWhateverItsForward) {
         ASSERT_EQ(std::memcmp(some.data(), all.data(), some.size() * sizeof(float)), 0) << rows << " rows";
       }
       const QuantizedTable<float>& table = QuantizedTableOf<float>(GetParam());
-      std::vector<std::byte> quantized(QuantizedGroups(in) * 3 * table.group_bytes);
-      for (int64_t row = 2; row >= 0; --row) table.quantize(x.data(), 3, in, quantized.data(), row, row + 1);
+      const InputRounding<float>& inputs = table.inputs(form);
+      std::vector<std::byte> quantized(QuantizedGroups(in) * 3 * inputs.group_bytes);
+      for (int64_t row = 2; row >= 0; --row) inputs.quantize(x.data(), 3, in, quantized.data(), row, row + 1);
       std::vector<float> blockwise(3 * kOut);
       for (int64_t block = LinearBlocks(kOut) - 1; block >= 0; --block) {
         table.multiply({form, weight.packed.data(), kOut, in, quantized.data(), 3, kOut}, blockwise.data(),
@@ -199,27 +235,43 @@ TEST_P(QuantizedKernels, MakeARowWithANumberThatIsNoneNaN) {
 
 TEST_P(QuantizedKernels, TakeZerosAndTheSmallestNumbersAsZeros) {
   std::mt19937 random(31);
-  const Weight weight = RandomWeight(QuantizedForm::k4Minimum, 32, 64, random);
-  std::vector<float> x(64, 0.0f);
-  x[40] = std::numeric_limits<float>::denorm_min();
-  for (const float y : Multiply(GetParam(), weight, x, 1)) EXPECT_EQ(y, 0.0f);
+  for (const QuantizedForm form : kForms) {
+    const Weight weight = RandomWeight(form, 32, 64, random);
+    std::vector<float> x(64, 0.0f);
+    x[40] = std::numeric_limits<float>::denorm_min();
+    for (const float y : Multiply(GetParam(), weight, x, 1)) EXPECT_EQ(y, 0.0f);
+  }
+}
+
+// 32 times the largest product is just below 2^31.
+TEST_P(QuantizedKernels, HoldTheLargestSumsOfSixteenBits) {
+  constexpr int64_t kOut = 33, kIn = 64;
+  for (const float sign : {1.0f, -1.0f}) {
+    const std::vector<float> plain(kOut * kIn, sign * 8191.9f), x(13 * kIn, 8191.9f);
+    const Weight weight = Pack(QuantizedForm::k16, plain, kOut, kIn);
+    for (const float y : Multiply(GetParam(), weight, x, 13)) {
+      ASSERT_FLOAT_EQ(y, sign * kIn * kMostCode * kMostCode);
+    }
+  }
 }
 
 TEST_P(QuantizedKernels, RoundInputsAndOutputsInBf16AsInFp32) {
   std::mt19937 random(32);
   constexpr int64_t kRows = 5, kOut = 100, kIn = 160;
-  const Weight weight = RandomWeight(QuantizedForm::k8, kOut, kIn, random);
   std::vector<float> x = Random(kRows * kIn, random);
   std::vector<Bf16> narrow(x.size());
   for (size_t i = 0; i < x.size(); ++i) {
     Set(x[i], &narrow[i]);
     x[i] = std::bit_cast<float>(uint32_t{narrow[i].bits} << 16);
   }
-  const std::vector<float> y = Multiply(GetParam(), weight, x, kRows);
-  const std::vector<Bf16> rounded = Multiply(GetParam(), weight, narrow, kRows);
-  for (size_t i = 0; i < y.size(); ++i) {
-    const uint32_t bits = std::bit_cast<uint32_t>(y[i]);
-    EXPECT_EQ(rounded[i].bits, (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16) << i;
+  for (const QuantizedForm form : kForms) {
+    const Weight weight = RandomWeight(form, kOut, kIn, random);
+    const std::vector<float> y = Multiply(GetParam(), weight, x, kRows);
+    const std::vector<Bf16> rounded = Multiply(GetParam(), weight, narrow, kRows);
+    for (size_t i = 0; i < y.size(); ++i) {
+      const uint32_t bits = std::bit_cast<uint32_t>(y[i]);
+      EXPECT_EQ(rounded[i].bits, (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16) << i;
+    }
   }
 }
 
@@ -238,13 +290,6 @@ std::vector<float> Unpacked(const Weight& weight) {
     }
   }
   return values;
-}
-
-Weight Pack(QuantizedForm form, const std::vector<float>& plain, int64_t out, int64_t in) {
-  Weight weight{form, out, in, {plain.begin(), plain.end()}, {}};
-  weight.packed.resize(LinearBlocks(out) * QuantizedBlockBytes(form, in), std::byte{0xff});
-  PackQuantized(form, plain.data(), out, in, weight.packed.data(), 0, LinearBlocks(out));
-  return weight;
 }
 
 // The largest and the root mean square of the errors, in units of a group's largest magnitude.
@@ -284,8 +329,36 @@ TEST(QuantizedWeights, AreBetterInFourBitsThanTheWholeRangeInEqualSteps) {
   EXPECT_LT(Errors(QuantizedForm::k4Minimum, plain, 64, 96).second, 0.0335);
 }
 
+// Whatever bf16 can say of a magnitude of 1/32 of the largest or more, and of groups of any size.
+TEST(QuantizedWeights, StayWhatTheyAreInSixteenBits) {
+  std::mt19937 random(35);
+  constexpr int64_t kOut = 40, kIn = 64;
+  for (const float magnitude : {1e-30f, 1e-4f, 1.0f, 1e30f}) {
+    std::vector<Bf16> plain(kOut * kIn);
+    std::vector<double> values;
+    std::uniform_real_distribution<float> above(1.0f / 31, 1.0f);
+    for (Bf16& value : plain) {
+      Set((random() % 2 == 0 ? magnitude : -magnitude) * above(random), &value);
+      values.push_back(std::bit_cast<float>(uint32_t{value.bits} << 16));
+    }
+    const std::vector<float> unpacked = Unpacked(Pack(QuantizedForm::k16, plain, kOut, kIn));
+    for (size_t i = 0; i < values.size(); ++i) ASSERT_EQ(unpacked[i], values[i]) << "of " << magnitude;
+  }
+}
+
+TEST(QuantizedWeights, ThatAreNoNumberMakeTheirOutputNoneInSixteenBits) {
+  constexpr int64_t kIn = 64;
+  std::vector<float> plain(3 * kIn, 1.0f);
+  plain[kIn + 5] = std::numeric_limits<float>::quiet_NaN();
+  plain[2 * kIn + 40] = std::numeric_limits<float>::infinity();
+  const std::vector<float> y =
+      Multiply(ActiveIsa(), Pack(QuantizedForm::k16, plain, 3, kIn), std::vector<float>(kIn, 1.0f), 1);
+  EXPECT_EQ(y[0], kIn);
+  EXPECT_TRUE(std::isnan(y[1]) && std::isnan(y[2]));
+}
+
 TEST(QuantizedWeights, OfEqualOrNoValuesStayWhatTheyAre) {
-  for (const QuantizedForm form : {QuantizedForm::k8, QuantizedForm::k4Minimum}) {
+  for (const QuantizedForm form : {QuantizedForm::k8, QuantizedForm::k4Minimum, QuantizedForm::k16}) {
     for (const float value : {0.0f, 0.25f, -0.5f}) {
       const std::vector<float> plain(32 * 64, value);
       for (const float unpacked : Unpacked(Pack(form, plain, 32, 64))) ASSERT_NEAR(unpacked, value, 1e-4);

@@ -44,6 +44,10 @@ absl::Status CpuBackend::CheckShape(const ModelConfig& config) const {
 
 std::unique_ptr<Linear> CpuBackend::MakeLinear(const at::Tensor& weight,
                                                std::optional<kernels::QuantizedForm> form) const {
+  if (!form.has_value() && weight.scalar_type() == at::kBFloat16 &&
+      kernels::MultipliesFasterInWholeNumbers()) {
+    form = kernels::QuantizedForm::k16;
+  }
   if (form.has_value()) return std::make_unique<CpuLinear>(QuantizedWeight(weight, *form));
   return std::make_unique<CpuLinear>(weight);
 }

@@ -135,10 +135,10 @@ at::Tensor QuantizedWeight::RoundInputs(const at::Tensor& x) const {
   const int64_t rows = x.size(0);
   at::Tensor rounded;
   ForComputeType(x, [&]<typename T>(T*) {
-    const auto& table = kernels::QuantizedForThisCpu<T>();
-    rounded = at::empty({kernels::QuantizedGroups(in_) * rows * table.group_bytes}, at::kByte);
+    const auto& inputs = kernels::QuantizedForThisCpu<T>().inputs(parts_.front().form);
+    rounded = at::empty({kernels::QuantizedGroups(in_) * rows * inputs.group_bytes}, at::kByte);
     ParallelFor(0, rows, kRowsPerThread, [&](int64_t begin, int64_t end) {
-      table.quantize(static_cast<const T*>(x.data_ptr()), rows, in_, Bytes(rounded), begin, end);
+      inputs.quantize(static_cast<const T*>(x.data_ptr()), rows, in_, Bytes(rounded), begin, end);
     });
   });
   return rounded;

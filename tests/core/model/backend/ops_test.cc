@@ -166,8 +166,12 @@ TEST_P(Operators, RotatesAsATenDoes) {
 }
 
 TEST_P(Operators, GatesAsATenDoes) {
-  // A weight of ones and zeros hands its input on, far into both tails of the sigmoid.
-  const at::Tensor gate_up = Random({11, 2 * 96}) * 20, identity = at::eye(2 * 96).to(GetParam());
+  // A weight of ones and zeros hands its input on, far into both tails of the sigmoid. Numbers that stand together are about as
+  // large: bf16 may be computed with one exponent for them all (core/kernels/quantized.h).
+  const at::Tensor sizes = at::tensor({0.1, 2.0, 60.0}).repeat_interleave(32).repeat({2});
+  const at::Tensor gate_up =
+      ((at::rand({11, 2 * 96}) * 0.9 + 0.1) * at::randn({11, 2 * 96}).sign() * sizes).to(GetParam());
+  const at::Tensor identity = at::eye(2 * 96).to(GetParam());
   at::Tensor out = at::empty({11, 96}, options()), expected = at::empty_like(out);
   const auto linear = cpu_.MakeLinear(identity, std::nullopt),
              by_aten = aten_.MakeLinear(identity, std::nullopt);
