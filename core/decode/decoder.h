@@ -83,7 +83,8 @@ class Decoder {
   // The rows of the next forward, the newest token's first. Parents are indices into the returned rows.
   virtual std::vector<Row> Plan(const Frontier& frontier) = 0;
 
-  // `results`: one per planned row, in order, each OK. `frontier`: the one that Plan was given.
+  // `results`: one per planned row, in order. The newest token's is OK. Another row that failed is as if it had not been
+  // planned: plain decoding might never come to it. `frontier`: the one that Plan was given.
   virtual Absorbed Absorb(const Frontier& frontier, std::span<const RowResult> results) = 0;
 
   // True if another decoder may take the sequence over now.

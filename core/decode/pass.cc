@@ -56,6 +56,7 @@ Absorbed PassDecoder::AbsorbDraft(const Frontier& frontier, std::span<const RowR
   chain_.Begin(/*base=*/frontier.position, NumDrafts(frontier));
   // Draft k ~ q_k, for k = 1 .. L. A head needs draft k-1 first: Ask and Answer draw them then.
   for (const RowResult& lookahead_row : results.subspan(1)) {
+    if (!lookahead_row.status.ok()) break;
     if (has_head_) {
       chain_.DrawFrom(lookahead_row.drafts);
     } else {
@@ -112,17 +113,19 @@ Absorbed PassDecoder::AbsorbValidation(const Frontier& frontier, std::span<const
     const float p = results[i].distribution.ProbabilityOf(draft);
     if (!rule_.accept(u, p, chain_.q(i).ProbabilityOf(draft))) break;
     absorbed.emitted.push_back(draft);
+    if (!results[i + 1].status.ok()) break;
     absorbed.commit.push_back(i + 1);
   }
   absorbed.accepted = i;
   absorbed.accepted_from.assign(i, DraftOrigin::kLookahead);
+  phase_ = Phase::kDraft;
+  if (absorbed.emitted.size() == absorbed.commit.size()) return absorbed;  // the last draft's row gave no distribution
 
   // After the first rejection: x ~ norm(max(0, p - q)). After none: one more token, x ~ p.
   const Distribution& p = results[i].distribution;
   const bool rejected = i < absorbed.drafted;
   const Distribution& last = rejected ? rule_.residual(p, chain_.q(i)) : p;
   absorbed.emitted.push_back(Draw(last, noise, frontier.position + 1 + i, /*base=*/0, Purpose::kTarget));
-  phase_ = Phase::kDraft;
   return absorbed;
 }
 

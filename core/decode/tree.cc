@@ -220,7 +220,8 @@ Absorbed TreeDecoder::Absorb(const Frontier& frontier, std::span<const RowResult
 
 std::vector<int> TreeDecoder::Walk(std::span<const RowResult> results, std::vector<TokenId>& emitted) const {
   std::vector<int> walk;
-  for (int node = 0; node >= 0 && row_of_[node] >= 0; node = tree_.Child(node, emitted.back())) {
+  const auto is_read = [&](int node) { return row_of_[node] >= 0 && results[row_of_[node]].status.ok(); };
+  for (int node = 0; node >= 0 && is_read(node); node = tree_.Child(node, emitted.back())) {
     walk.push_back(node);
     emitted.push_back(results[row_of_[node]].token);
   }
@@ -236,7 +237,7 @@ void TreeDecoder::Learn(const Frontier& frontier, std::span<const int> walk,
                         target == tree_[node].token);
   }
   for (int node = 0; node < tree_.size(); ++node) {
-    if (row_of_[node] < 0) continue;
+    if (row_of_[node] < 0 || !results[row_of_[node]].status.ok()) continue;
     for (const OriginSource& from : sources_) {
       from.source->Learn(tree_[node].token, results[row_of_[node]].token);
     }

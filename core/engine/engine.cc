@@ -248,15 +248,19 @@ std::vector<RowGrant> Engine::GrantRows(int prompt_rows) const {
 
 // One call to the model for the drafts of all sequences, again and again while any of them asks for more.
 absl::Status Engine::Draft(std::span<const RowGrant> grants) {
+  struct Asker {
+    Sequence* sequence;
+    int count;
+  };
+  std::vector<Asker> askers;
+  for (size_t i = 0; i < running_.size(); ++i) {
+    if (grants[i].decode) askers.push_back({running_[i].get(), 0});
+  }
   while (true) {
     std::vector<ProposalRequest> requests;
-    std::vector<std::pair<Sequence*, int>> askers;
-    for (size_t i = 0; i < running_.size(); ++i) {
-      if (!grants[i].decode) continue;
-      const int count = running_[i]->Ask(speculation_.least_reach(), requests);
-      if (count > 0) askers.emplace_back(running_[i].get(), count);
-    }
-    if (requests.empty()) return absl::OkStatus();
+    for (auto& [sequence, count] : askers) count = sequence->Ask(speculation_.least_reach(), requests);
+    std::erase_if(askers, [](const Asker& asker) { return asker.count == 0; });
+    if (askers.empty()) return absl::OkStatus();
     PASS_ASSIGN_OR_RETURN(const std::vector<Proposal> proposals, model_->Propose(requests));
     if (proposals.size() != requests.size()) {
       return absl::InternalError("the proposals are not one per request");

@@ -109,9 +109,9 @@ void Sequence::PlanDecodeRows(ForwardPart& part, std::vector<Row>& rows) {
 
 absl::Status Sequence::TakeResults(std::span<const RowResult> results, ForwardPart& part) {
   results = results.subspan(part.first_row, part.prefill_rows + part.decode_rows);
-  const auto broken =
-      std::ranges::find_if(results, [](const RowResult& result) { return !result.status.ok(); });
-  if (broken != results.end()) return broken->status;
+  for (const RowResult& result : results.first(part.prefill_rows + (part.decodes() ? 1 : 0))) {
+    if (!result.status.ok()) return result.status;
+  }
   for (int i = 0; i < part.prefill_rows; ++i) part.commit.push_back(part.first_row + i);
   num_prefilled_ += part.prefill_rows;
   if (!part.decodes()) return absl::OkStatus();

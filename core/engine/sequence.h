@@ -75,7 +75,7 @@ class Sequence {
 
   // `results`: of the whole forward. `part`: what PlanRows returned; it is completed here. Afterwards the
   // emitted tokens are in the accounts, and the sequence may have ended. If it has not, the caller commits
-  // the rows of part.commit. An error is that of a row, and the caller ends the sequence.
+  // the rows of part.commit. An error is that of a row which plain decoding would have too, and the caller ends the sequence.
   absl::Status TakeResults(std::span<const RowResult> results, ForwardPart& part);
   // Call it once the forward's time is known. `now`: the forward's end.
   void AddForward(const ForwardReport& forward, const ForwardPart& part, absl::Time now);

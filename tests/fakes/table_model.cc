@@ -136,7 +136,7 @@ absl::StatusOr<std::vector<RowResult>> TableModel::Forward(std::span<const Row> 
   results.reserve(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     CheckRow(rows, i);
-    if (broken_.contains(rows[i].sequence)) {
+    if (broken_.contains(rows[i].sequence) || is_broken_(rows, i)) {
       std::fill(logits_.begin(), logits_.end(), std::numeric_limits<float>::quiet_NaN());
     } else if (rows[i].output != RowOutput::kNothing) {
       GatherContext(rows, i);

@@ -79,6 +79,9 @@ class TableModel final : public LanguageModel {
 
   // From now on the logits of this sequence's rows are NaN.
   void BreakSequence(SequenceId id) { broken_.insert(id); }
+  // From now on those of row `index` of a forward are NaN if this is true.
+  using IsBroken = std::function<bool(std::span<const Row> rows, size_t index)>;
+  void BreakRows(IsBroken is_broken) { is_broken_ = std::move(is_broken); }
   // Called at the start of every Forward; what it returns, if not OK, is the forward's result.
   void OnForward(std::function<absl::Status(std::span<const Row>)> hook) { on_forward_ = std::move(hook); }
 
@@ -122,6 +125,7 @@ class TableModel final : public LanguageModel {
   int num_forwards_ = 0;
   int num_propose_calls_ = 0;
   std::set<SequenceId> broken_;
+  IsBroken is_broken_ = [](std::span<const Row>, size_t) { return false; };
   std::function<absl::Status(std::span<const Row>)> on_forward_;
   std::vector<Row> last_rows_;  // sampling pointers in it are not to be followed
   std::vector<TokenId> context_;
