@@ -119,7 +119,8 @@ Absorbed PassDecoder::AbsorbValidation(const Frontier& frontier, std::span<const
   absorbed.accepted = i;
   absorbed.accepted_from.assign(i, DraftOrigin::kLookahead);
   phase_ = Phase::kDraft;
-  if (absorbed.emitted.size() == absorbed.commit.size()) return absorbed;  // the last draft's row gave no distribution
+  if (absorbed.emitted.size() == absorbed.commit.size())
+    return absorbed;  // the last draft's row gave no distribution
 
   // After the first rejection: x ~ norm(max(0, p - q)). After none: one more token, x ~ p.
   const Distribution& p = results[i].distribution;

@@ -16,7 +16,8 @@ float Widen(Bf16 x) { return std::bit_cast<float>(uint32_t{x.bits} << 16); }
 // Plain loops, which the compiler vectorises. Writes 32 codes and returns the scale; of a group with an infinity or a NaN it is NaN.
 Bf16 RoundGroup(const float (&weights)[kGroup], int16_t (&codes)[kGroup]) {
   uint32_t largest = 0;
-  for (const float weight : weights) largest = std::max(largest, std::bit_cast<uint32_t>(weight) & 0x7fffffffu);
+  for (const float weight : weights)
+    largest = std::max(largest, std::bit_cast<uint32_t>(weight) & 0x7fffffffu);
   const uint32_t exponent = largest >> 23;
   std::fill_n(codes, kGroup, int16_t{0});
   if (exponent == 0xff) return {0x7fc0};
@@ -56,7 +57,8 @@ void PackBlock(const T* weight, int64_t outputs, int64_t in, std::byte* block) {
 }  // namespace
 
 template <typename T>
-void PackSixteenBits(const T* weight, int64_t out, int64_t in, std::byte* packed, int64_t begin, int64_t end) {
+void PackSixteenBits(const T* weight, int64_t out, int64_t in, std::byte* packed, int64_t begin,
+                     int64_t end) {
   for (int64_t block = begin; block < end; ++block) {
     const int64_t first = block * kLinearBlock;
     PackBlock(weight + first * in, std::min(kLinearBlock, out - first), in,

@@ -88,6 +88,7 @@ void PackQuantizedOutput(QuantizedForm form, const QuantizedOutput& output, int6
 template <typename T>
 void PackQuantized(QuantizedForm form, const T* weight, int64_t out, int64_t in, std::byte* packed,
                    int64_t begin, int64_t end);
+// PackQuantized for k16.
 template <typename T>
 void PackSixteenBits(const T* weight, int64_t out, int64_t in, std::byte* packed, int64_t begin, int64_t end);
 

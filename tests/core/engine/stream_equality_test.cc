@@ -36,9 +36,8 @@ class Scene {
     });
     breaks_rows_ = Chance(30);
     if (breaks_rows_) {
-      rig.model.BreakRows([&](std::span<const Row> rows, size_t index) {
-        return IsSpeculative(rows, index) && Chance(20);
-      });
+      rig.model.BreakRows(
+          [&](std::span<const Row> rows, size_t index) { return IsSpeculative(rows, index) && Chance(20); });
     }
     const int num_requests = 4 + Below(10);
     while (static_cast<int>(requests_.size()) < num_requests ||
