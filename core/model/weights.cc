@@ -234,7 +234,7 @@ absl::StatusOr<at::Tensor> LoadFinalNorm(const Reader& reader) {
 }  // namespace
 
 at::ScalarType TypeForTorch(bool fp32, at::Device device) {
-  const bool slow_in_bf16 = device.is_cpu() && kernels::ActiveIsa() < kernels::Isa::kAvx512;
+  const bool slow_in_bf16 = device.is_cpu() && kernels::ActiveIsa() < kernels::Isa::kAvx512Bf16;
   return fp32 || slow_in_bf16 ? at::kFloat : at::kBFloat16;
 }
 

@@ -55,8 +55,8 @@ struct ModelWeights {
   int num_stored = 0, num_rounded = 0, num_plain = 0;
 };
 
-// bf16, but fp32 where that is asked for or the device is a CPU without AVX-512: for weights that LibTorch multiplies itself. Without
-// AVX-512 it multiplies bf16 matrices in plain loops, which take 8 to 80 times as long as its products in fp32.
+// bf16, but fp32 where that is asked for or the device is a CPU without instructions for bf16: for weights that LibTorch multiplies
+// itself. Without these its products in bf16 take 4 to 5 times as long as those in fp32, and without AVX-512 8 to 80 times.
 at::ScalarType TypeForTorch(bool fp32, at::Device device);
 
 // Reads and fuses. Errors as Checkpoint::Read.
