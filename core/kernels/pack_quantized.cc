@@ -8,14 +8,12 @@
 #include "core/base/check.h"
 #include "core/base/half.h"
 #include "core/kernels/quantized.h"
+#include "core/kernels/widen.h"
 
 namespace pass::kernels {
 namespace {
 
 constexpr int64_t kGroup = kQuantizedGroup;
-
-float Widen(float x) { return x; }
-float Widen(Bf16 x) { return std::bit_cast<float>(uint32_t{x.bits} << 16); }
 
 // Four numbers at once: a plain loop's sums would not be vectorised.
 constexpr int kLanes = 4, kParts = kGroup / kLanes;

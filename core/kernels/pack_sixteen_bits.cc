@@ -1,17 +1,14 @@
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
 
 #include "core/kernels/quantized.h"
+#include "core/kernels/widen.h"
 
 namespace pass::kernels {
 namespace {
 
 constexpr int64_t kGroup = kQuantizedGroup;
-
-float Widen(float x) { return x; }
-float Widen(Bf16 x) { return std::bit_cast<float>(uint32_t{x.bits} << 16); }
 
 // Plain loops, which the compiler vectorises. Writes 32 codes and returns the scale; of a group with an infinity or a NaN it is NaN.
 Bf16 RoundGroup(const float (&weights)[kGroup], int16_t (&codes)[kGroup]) {
