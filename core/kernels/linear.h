@@ -8,7 +8,8 @@
 // Row-invariance: each output of each row is one chain of products in the order of the inputs, whatever the number of rows
 // or the range of blocks. On CPUs with AMX a link of the chain is tdpbf16ps over 32 inputs (bf16_tile_linear.cc), on others with
 // AVX512-BF16 it is vdpbf16ps over a pair (bf16_dot_linear.cc); elsewhere it is one multiply-add, and bf16 is widened by a
-// shift (linear_kernels.cc). With VNNI and without AVX512-BF16 the model's weights in bf16 are not these but k16 (quantized.h). Torch-free and pure.
+// shift (linear_kernels.cc). On CPUs with VNNI and without AVX512-BF16 the model's own weights are k16 in place of bf16
+// (quantized.h). Torch-free and pure.
 #pragma once
 
 #include <cstdint>

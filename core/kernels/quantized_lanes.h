@@ -18,8 +18,8 @@ namespace {
 
 constexpr int kBlockRegisters = kLinearBlock / kRegisterWidth;
 constexpr int kQuads = kQuantizedGroup / 4;  // of a group: four inputs that a lane takes at once
-constexpr int64_t kQuadBytes =
-    4 * kLinearBlock;  // codes of 16 bits of two inputs, of 8 bits of four, of 4 bits of eight
+// Bytes of two inputs in 16 bits, of four in 8 bits or of eight in 4 bits, for all outputs of a block.
+constexpr int64_t kQuadBytes = 4 * kLinearBlock;
 constexpr int64_t kScaleBytes = 2 * kLinearBlock;
 constexpr int64_t kLine = 64, kAhead = 8192;  // bytes
 constexpr int kLevel2 = 2;                    // where to, as __builtin_prefetch counts
