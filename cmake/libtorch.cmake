@@ -63,3 +63,9 @@ target_compile_options(libtorch INTERFACE ${OpenMP_CXX_FLAGS})
 target_link_options(libtorch INTERFACE ${OpenMP_CXX_FLAGS})
 target_link_libraries(libtorch INTERFACE ${libtorch_libraries} Threads::Threads)
 message(STATUS "LibTorch: ${LIBTORCH}")
+
+# LibTorch's headers take a compiler ten seconds. They are compiled once, for the targets of pass_reuse_torch_headers.
+file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/torch_headers.cc CONTENT "")
+add_library(pass_torch_headers OBJECT ${PROJECT_BINARY_DIR}/torch_headers.cc)
+target_link_libraries(pass_torch_headers PRIVATE libtorch)
+target_precompile_headers(pass_torch_headers PRIVATE <ATen/ATen.h>)

@@ -9,6 +9,11 @@ function(pass_library name)
   target_link_libraries(${target} PUBLIC ${ARG_PUBLIC_DEPS} PRIVATE pass_warnings ${ARG_DEPS})
 endfunction()
 
+# The target is compiled with LibTorch's headers read beforehand; it has libtorch's flags.
+function(pass_reuse_torch_headers name)
+  target_precompile_headers(${name} REUSE_FROM pass_torch_headers)
+endfunction()
+
 # What every program of a ThreadSanitizer build links besides (tests/support/tsan_absl_mutex.cc).
 function(pass_add_sanitizer_support name)
   if(PASS_SANITIZE STREQUAL "thread")
@@ -39,6 +44,9 @@ function(pass_test name)
   target_link_libraries(${name} PRIVATE pass_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   # Tests are compiled more often than they run.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(ARG_DEPS MATCHES "libtorch|pass_random_model")
+    pass_reuse_torch_headers(${name})
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
