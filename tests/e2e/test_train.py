@@ -25,6 +25,12 @@ def train(*arguments, **environment):
                           env=os.environ | environment)
 
 
+def on_tiny_model(folder):
+    """TINY on a model of random weights, which it writes."""
+    random_model.write_model(folder, "tiny")
+    return ["--model", folder, *TINY[2:]]
+
+
 def tensors(path):
     """Name -> bytes of a safetensors file."""
     data = path.read_bytes()
@@ -110,9 +116,8 @@ def test_samples_are_as_long_as_the_window_though_some_prompts_are_longer(sample
 
 
 def test_samples_are_drawn_on_the_device_that_is_named(tmp_path):
-    random_model.write_model(tmp_path / "model", "tiny")
-    arguments = [*TINY, "--out", tmp_path / "x.safetensors", "--steps", "1", "--device", "cuda:mock"]
-    arguments[arguments.index("--model") + 1] = tmp_path / "model"
+    arguments = [*on_tiny_model(tmp_path / "model"), "--out", tmp_path / "x.safetensors", "--steps", "1", "--device",
+                 "cuda:mock"]
     done = train(*arguments)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "x.safetensors").exists()
@@ -138,10 +143,9 @@ def test_a_damaged_checkpoint_is_refused_and_the_older_one_used(samples, tmp_pat
 def test_a_step_may_use_windows_of_two_drawings(tmp_path):
     """Some step takes its first window from the drawn samples and its last from new ones, which may move the drawn ones. glibc
     overwrites what they leave (man mallopt, M_PERTURB)."""
-    random_model.write_model(tmp_path / "model", "tiny")
     samples = tmp_path / "samples"
-    arguments = [*TINY, "--out", tmp_path / "x.safetensors", "--samples", samples, "--overlap-share", "0.5"]
-    arguments[arguments.index("--model") + 1] = tmp_path / "model"
+    arguments = [*on_tiny_model(tmp_path / "model"), "--out", tmp_path / "x.safetensors", "--samples", samples,
+                 "--overlap-share", "0.5"]
     done = train(*arguments, "--steps", "1")
     assert done.returncode == 0, done.stderr
     drawn = len(sample_numbers(samples))
