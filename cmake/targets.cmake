@@ -9,7 +9,7 @@ function(pass_library name)
   target_link_libraries(${target} PUBLIC ${ARG_PUBLIC_DEPS} PRIVATE pass_warnings ${ARG_DEPS})
 endfunction()
 
-# The target is compiled with LibTorch's headers read beforehand; it has libtorch's flags.
+# The target takes LibTorch's precompiled headers. They fit targets with libtorch's flags alone.
 function(pass_reuse_torch_headers name)
   target_precompile_headers(${name} REUSE_FROM pass_torch_headers)
 endfunction()

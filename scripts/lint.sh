@@ -10,7 +10,8 @@ if (($# == 0)); then
   mapfile -t found < <(git ls-files '*.cc' | grep -Fxf <(grep -oP '"file": "'"$PWD"'/\K[^"]+' "$BUILD/compile_commands.json"))
   set -- "${found[@]}"
 fi
-# clang-tidy comes without an omp.h; the compiler's has nothing but declarations. Precompiled headers are the compiler's own.
+# clang-tidy comes without an omp.h; the compiler's has nothing but declarations. It cannot read the compiler's precompiled headers,
+# and so gets commands without them.
 mkdir -p "$BUILD/lint"
 sed 's/ -include [^ ]*cmake_pch\.hxx//' "$BUILD/compile_commands.json" >"$BUILD/lint/compile_commands.json"
 ln -sf "$(${CXX:-c++} -print-file-name=include/omp.h)" "$BUILD/lint/omp.h"

@@ -1,5 +1,5 @@
-// A weight as fp32, for the files that pack weights. They are compiled once, so they may not include registers.h, which has the
-// same for the kernels of each instruction set.
+// A weight as fp32, for the files that pack weights. Those are compiled once. registers.h has the same for the kernels, which are
+// compiled for each instruction set; it may not be included here.
 #pragma once
 
 #include <bit>
